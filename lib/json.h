@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LIB_JSON_H
+#define LIB_JSON_H
+
+#include <jansson.h>
+
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/err.h"
+
+#define JSON_DEPTH_MAX 16
+
+/**
+ * Parse untrusted JSON: duplicates refused, no NUL in strings, depth at most JSON_DEPTH_MAX, trailing bytes refused.
+ *
+ * @out     a new reference
+ * @return  E_BAD_JSON with line and column
+ */
+MUST_CHECK enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err);
+
+/**
+ * RFC 8785 (JCS) canonical form: members sorted by UTF-16 code units, shortest numbers, minimal escapes.
+ *
+ * @return  text in the arena; E_RANGE for a number that JSON cannot carry exactly (beyond 2^53)
+ */
+MUST_CHECK enum err_code json_canonical(const json_t *v, struct arena *a, struct text *out, struct err *err);
+
+/** Compact text of a value in the arena. */
+struct text json_text(const json_t *v, struct arena *a);
+
+#endif
