@@ -6,7 +6,18 @@
 #include "lib/err.h"
 
 /** The kinds of id; each has a TypeID prefix. */
-enum id_kind { ID_SOURCE, ID_TASK, ID_PROVIDER, ID_ATTEMPT, ID_RESPONSE, ID_BATCH, ID_WEBHOOK, ID_KEY, ID_WITHDRAWAL, ID_KIND_COUNT };
+enum id_kind {
+    ID_SOURCE,
+    ID_TASK,
+    ID_PROVIDER,
+    ID_ATTEMPT,
+    ID_RESPONSE,
+    ID_BATCH,
+    ID_WEBHOOK,
+    ID_KEY,
+    ID_WITHDRAWAL,
+    ID_KIND_COUNT
+};
 
 #define ID_TEXT_MAX 32
 
@@ -18,10 +29,12 @@ enum id_kind { ID_SOURCE, ID_TASK, ID_PROVIDER, ID_ATTEMPT, ID_RESPONSE, ID_BATC
  */
 struct uuid id_make(int64_t unix_ms, const uint8_t random[10]);
 
-/** TypeID text ("tsk_01h…", prefix + 26 base32 characters) and a NUL into `out` (ID_TEXT_MAX bytes). */
+/** TypeID text ("tsk_01h…", prefix + 26 base32 characters) and a NUL into `out` (ID_TEXT_MAX
+ * bytes). */
 void id_format(enum id_kind kind, struct uuid id, char *out);
 
-/** Read a TypeID of this kind. @return false for another prefix, length, alphabet or overflow; `out` untouched. */
+/** Read a TypeID of this kind. @return false for another prefix, length, alphabet or overflow;
+ * `out` untouched. */
 bool id_parse(enum id_kind kind, struct text s, struct uuid *out);
 
 /** "tsk" and so on; static. */

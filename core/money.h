@@ -8,7 +8,8 @@
 #include "lib/bytes.h"
 #include "lib/err.h"
 
-/** An amount in wei, 0 .. 2^256 - 1. A struct so that it cannot meet an integer or a double. Little-endian limbs. */
+/** An amount in wei, 0 .. 2^256 - 1. A struct so that it cannot meet an integer or a double.
+ * Little-endian limbs. */
 struct wei {
     uint64_t limb[4];
 };

@@ -12,12 +12,13 @@ enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_BOOL };
 
 /** One option of a program: read from the environment under its name, or from `--name value`. */
 struct config_row {
-    const char *name; /**< environment name, e.g. OGPU_LEASE_S; the flag is --lease-s (prefix OGPU_ dropped) */
+    const char *name; /**< environment name, e.g. OGPU_LEASE_S; the flag is --lease-s (prefix OGPU_
+                         dropped) */
     enum config_type type;
     const char *fallback; /**< default as text; NULL: required */
     int64_t min;
     int64_t max;
-    bool secret; /**< printed as *** */
+    bool secret;   /**< printed as *** */
     size_t offset; /**< member in the program's struct: const char * | int64_t | bool */
     const char *help;
 };
@@ -26,11 +27,12 @@ struct config_row {
  * Fill `out` from flags, then environment, then defaults. Unknown flags are an error.
  *
  * @argv   arguments after the program name (and after a subcommand)
- * @out    text members point into argv, the environment or the rows: borrowed for the life of the process
+ * @out    text members point into argv, the environment or the rows: borrowed for the life of the
+ * process
  * @return E_CONFIG with a sentence that names the option
  */
-MUST_CHECK enum err_code config_load(const struct config_row *rows, size_t n, int argc, char **argv, void *out,
-                                     struct err *err);
+MUST_CHECK enum err_code config_load(const struct config_row *rows, size_t n, int argc, char **argv,
+                                     void *out, struct err *err);
 
 /** Print "--flag  NAME  default  help" for every row. */
 void config_help(const struct config_row *rows, size_t n);

@@ -45,8 +45,8 @@ struct err {
  */
 #define err_set(err, code, ...) err_record((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 
-enum err_code err_record(struct err *err, enum err_code code, const char *file, int line, const char *fmt,
-                         ...) __attribute__((format(printf, 5, 6)));
+enum err_code err_record(struct err *err, enum err_code code, const char *file, int line,
+                         const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /** Registry row of a code; never NULL. */
 const struct err_info *err_info(enum err_code code);
@@ -58,7 +58,7 @@ const struct err_info *err_info(enum err_code code);
  */
 enum err_code err_by_word(const char *word, size_t len);
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK   __attribute__((warn_unused_result))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

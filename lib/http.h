@@ -17,7 +17,7 @@ struct http_call {
     const char *const *headers; /**< "Name: value" strings, NULL-terminated; NULL for none */
     const void *body;           /**< NULL for none */
     size_t body_len;
-    int body_fd;        /**< upload from this file instead of body when > 0 */
+    int body_fd; /**< upload from this file instead of body when > 0 */
     int64_t body_fd_len;
     int64_t timeout_ms; /**< whole call */
     size_t max_reply;   /**< reply bytes kept; more is E_TOO_LARGE */
@@ -41,7 +41,7 @@ void http_client_free(struct http_client *c);
  * @reply   body freed by the caller with buf_done(); zero-initialise
  * @return  E_PEER (no connection, broken reply), E_TIMEOUT, E_TOO_LARGE
  */
-MUST_CHECK enum err_code http_do(struct http_client *c, const struct http_call *call, struct http_reply *reply,
-                                 struct err *err);
+MUST_CHECK enum err_code http_do(struct http_client *c, const struct http_call *call,
+                                 struct http_reply *reply, struct err *err);
 
 #endif

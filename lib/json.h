@@ -11,7 +11,8 @@
 #define JSON_DEPTH_MAX 16
 
 /**
- * Parse untrusted JSON: duplicates refused, no NUL in strings, depth at most JSON_DEPTH_MAX, trailing bytes refused.
+ * Parse untrusted JSON: duplicates refused, no NUL in strings, depth at most JSON_DEPTH_MAX,
+ * trailing bytes refused.
  *
  * @out     a new reference
  * @return  E_BAD_JSON with line and column
@@ -19,11 +20,13 @@
 MUST_CHECK enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err);
 
 /**
- * RFC 8785 (JCS) canonical form: members sorted by UTF-16 code units, shortest numbers, minimal escapes.
+ * RFC 8785 (JCS) canonical form: members sorted by UTF-16 code units, shortest numbers, minimal
+ * escapes.
  *
  * @return  text in the arena; E_RANGE for a number that JSON cannot carry exactly (beyond 2^53)
  */
-MUST_CHECK enum err_code json_canonical(const json_t *v, struct arena *a, struct text *out, struct err *err);
+MUST_CHECK enum err_code json_canonical(const json_t *v, struct arena *a, struct text *out,
+                                        struct err *err);
 
 /** Compact text of a value in the arena. */
 struct text json_text(const json_t *v, struct arena *a);

@@ -15,14 +15,15 @@ void log_open(const char *program, enum log_level least);
  * One line.
  *
  * @event  snake_case name of what happened
- * @fmt    logfmt-like list of `key=%s` pairs separated by blanks; each value becomes a JSON string. NULL for none.
- *         Never secrets, never bodies.
+ * @fmt    logfmt-like list of `key=%s` pairs separated by blanks; each value becomes a JSON string.
+ * NULL for none. Never secrets, never bodies.
  */
-void log_line(enum log_level level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define log_debug(event, ...) log_line(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
-#define log_info(event, ...) log_line(LOG_LEVEL_INFO, event, __VA_ARGS__)
-#define log_warn(event, ...) log_line(LOG_LEVEL_WARN, event, __VA_ARGS__)
+#define log_info(event, ...)  log_line(LOG_LEVEL_INFO, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_line(LOG_LEVEL_WARN, event, __VA_ARGS__)
 #define log_error(event, ...) log_line(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 
 #endif
