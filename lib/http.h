@@ -2,6 +2,7 @@
 #ifndef LIB_HTTP_H
 #define LIB_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,29 +18,41 @@ struct http_call {
     const char *const *headers; /**< "Name: value" strings, NULL-terminated; NULL for none */
     const void *body;           /**< NULL for none */
     size_t body_len;
-    int body_fd; /**< upload from this file instead of body when > 0 */
+    int body_fd; /**< upload from this file's offset 0 instead of body when > 0 */
     int64_t body_fd_len;
-    int64_t timeout_ms; /**< whole call */
-    size_t max_reply;   /**< reply bytes kept; more is E_TOO_LARGE */
+    int64_t timeout_ms; /**< whole call; 0: 30 s */
+    size_t max_reply;   /**< reply bytes kept; more is E_TOO_LARGE; 0: 1 MiB */
     int reply_fd;       /**< write the reply body to this file instead of reply->body when > 0 */
+    /** Asked about once a second, and when data moves; true ends the call with E_TIMEOUT. NULL:
+     * never. */
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
 };
 
 struct http_reply {
     int status;
     struct buf body;
     char content_type[96];
-    int64_t retry_after_s; /**< 0 when absent */
+    char location[1024];     /**< of a redirect, which is not followed; "" when absent or longer */
+    char authenticate[1024]; /**< WWW-Authenticate; "" when absent or longer */
+    int64_t retry_after_s;   /**< 0 when absent */
+    int64_t reply_len;       /**< body bytes received */
 };
 
-/** A client; `ca_file` NULL for the system's roots. Aborts only on memory. */
+/** A client that trusts the system's roots. Aborts only on memory. */
 struct http_client *http_client_new(void);
+
+/** Trust the certificates of this PEM file instead. Borrowed until the client is freed. */
+void http_client_trust(struct http_client *c, const char *ca_file);
+
+/** Close its connections; NULL allowed. */
 void http_client_free(struct http_client *c);
 
 /**
- * One call. No redirects are followed. HTTP status is not an error here.
+ * One call. No redirects are followed, no content is decoded. HTTP status is not an error here.
  *
  * @reply   body freed by the caller with buf_done(); zero-initialise
- * @return  E_PEER (no connection, broken reply), E_TIMEOUT, E_TOO_LARGE
+ * @return  E_PEER (no connection, broken reply), E_TIMEOUT, E_TOO_LARGE, E_IO (the given files)
  */
 MUST_CHECK enum err_code http_do(struct http_client *c, const struct http_call *call,
                                  struct http_reply *reply, struct err *err);
