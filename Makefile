@@ -108,7 +108,7 @@ $(NODE_READY): tools/package-lock.json
 	@touch $@
 
 # gen_x.mjs writes the .h beside the .c; both are targets of one run.
-$(BUILD)/gen/sql.c $(BUILD)/gen/sql.h &: $(SQL_IN) tools/gen_sql.mjs | $(NODE_READY)
+$(BUILD)/gen/sql.c $(BUILD)/gen/sql.h &: $(SQL_IN) tools/gen_sql.mjs $(wildcard tools/sql/*.mjs) | $(NODE_READY)
 	@mkdir -p $(BUILD)/gen
 	$(NODE) tools/gen_sql.mjs $(BUILD)/gen $(SQL_IN)
 
