@@ -178,6 +178,10 @@ export function parseFile(file, text) {
             s.sections.at(-1).lines.push({ at, text: lines[i].trimEnd() });
         } else if (comment) {
             s && s.doc.push(comment[1].trim());
+        } else if (s?.class === 'read' && lines[i].trim() !== '') {
+            // A read has nothing but its work: the marker may be left out.
+            startSection(s, file, at, 'work', '');
+            s.sections.at(-1).lines.push({ at, text: lines[i].trimEnd() });
         } else if (lines[i].trim() !== '') {
             throw new SqlError(file, at, 'SQL outside a "-- lock:" or "-- work:" section');
         }
