@@ -95,10 +95,11 @@ BINARIES := $(if $(wildcard gateway/main.c),$(BUILD)/bin/ogpu-gateway) \
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 
-.PHONY: all archives gen deps unit test lint format demo up down bench asan clean help
-all: archives $(BINARIES)
+.PHONY: all archives gen contracts deps unit test lint format demo up down bench asan clean help
+all: archives $(BINARIES) $(CONTRACTS)
 archives: $(foreach f,$(FLOORS),$(call archive,$(f))) $(call archive,ethsign)
 gen: $(GEN)
+contracts: $(CONTRACTS)
 
 deps:
 	@tools/deps/install
@@ -115,6 +116,12 @@ $(BUILD)/gen/sql.c $(BUILD)/gen/sql.h &: $(SQL_IN) tools/gen_sql.mjs $(wildcard 
 $(BUILD)/gen/api.c $(BUILD)/gen/api.h &: $(API_IN) tools/gen_api.mjs | $(NODE_READY)
 	@mkdir -p $(BUILD)/gen
 	$(NODE) tools/gen_api.mjs $(BUILD)/gen
+
+# Contracts are compiled by npm solc; deploying and testing need nothing but these two files.
+CONTRACTS := $(if $(wildcard contracts/Settlement.sol),$(BUILD)/contracts/Settlement.json)
+$(BUILD)/contracts/Settlement.json $(BUILD)/contracts/Vault.json &: $(wildcard contracts/*.sol) \
+    tools/build_contracts.mjs | $(NODE_READY)
+	BUILD=$(BUILD) $(NODE) tools/build_contracts.mjs
 
 # ---- compiling --------------------------------------------------------------------------------
 

@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # lib.sh and services.sh come first
+# SPDX-License-Identifier: MIT
+# Our own processes in a stack. Settings come from the variables that services.sh has exported.
+
+BUILD=${BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$stack_root/$BUILD ;; esac
+export BUILD
+
+# Variables that a user of the stack needs; everything else stays inside the processes.
+ENV_NAMES=(OGPU_URL OGPU_API_KEY DATABASE_URL REDIS_URL L1_RPC_URL L1_CHAIN_ID L1_VAULT
+    L1_SETTLEMENT OGPU_CLIENT OGPU_CLIENT_KEY_FILE OGPU_SETTLER OGPU_SETTLER_KEY_FILE
+    OGPU_GATEWAY_1 OGPU_GATEWAY_2 OGPU_BLOB_DIR)
+
+# A key file of the run folder and its address. new_key NAME → sets key_file, key_address
+new_key() {
+    key_file=$RUN/keys/$1
+    key_address=$("$NODE" "$stack_root/tools/stack/keyfile.mjs" "$key_file") ||
+        die "cannot make the key file $key_file"
+}
+
+# Gives an address of the dev chain 1,000 OGPU to spend. fund ADDRESS
+fund() {
+    rpc anvil_setBalance "[\"$1\",\"0x3635c9adc5dea00000\"]" >/dev/null ||
+        die "the dev chain refused to fund $1"
+}
+
+# Deploys both contracts with a settler key of our own. Sets L1_VAULT and L1_SETTLEMENT.
+deploy_contracts() {
+    local answer
+    new_key settler
+    fund "$key_address"
+    export OGPU_SETTLER_KEY_FILE=$key_file OGPU_SETTLER=$key_address
+    # One second: long enough to be a delay the demo must respect, short enough to watch.
+    export OGPU_CLAIM_DELAY_S=${OGPU_CLAIM_DELAY_S:-1}
+    answer=$("$NODE" "$stack_root/tools/deploy.mjs" 2>>"$RUN/log/deploy.log") ||
+        die "the contracts were not deployed: $(tail -n 1 "$RUN/log/deploy.log")"
+    L1_VAULT=$(jq -er .vault <<<"$answer") || die "tools/deploy.mjs printed no vault"
+    L1_SETTLEMENT=$(jq -er .settlement <<<"$answer") || die "tools/deploy.mjs printed no settlement"
+    export L1_VAULT L1_SETTLEMENT
+}
+
+need_binary() {
+    [ -x "$BUILD/bin/$1" ] || die "$BUILD/bin/$1 is missing: run make"
+}
+
+# Chooses both addresses before either starts: HAProxy and the public URL need them.
+place_gateways() {
+    local front
+    front=$(free_port)
+    OGPU_GATEWAY_1=127.0.0.1:$(free_port)
+    OGPU_GATEWAY_2=127.0.0.1:$(free_port)
+    export OGPU_GATEWAY_1 OGPU_GATEWAY_2 OGPU_PUBLIC_URL=http://127.0.0.1:$front
+    export OGPU_BLOB_DIR=$RUN/blobs OGPU_DOCS_DIR=${OGPU_DOCS_DIR:-$BUILD/docs}
+    mkdir -p "$OGPU_BLOB_DIR"
+}
+
+# start_gateway 1|2
+start_gateway() {
+    local at=OGPU_GATEWAY_$1
+    need_binary ogpu-gateway
+    spawn "gateway-$1" TERM env OGPU_LISTEN="${!at}" "$BUILD/bin/ogpu-gateway"
+    wait_ready "gateway-$1" 20 curl -fsS --max-time 5 "http://${!at}/readyz"
+}
+
+start_indexer() {
+    need_binary ogpu-indexer
+    spawn indexer TERM env OGPU_FINALITY="${OGPU_FINALITY:-tag:finalized}" "$BUILD/bin/ogpu-indexer"
+}
+
+start_relayer() {
+    need_binary ogpu-relayer
+    spawn relayer TERM env OGPU_FINALITY="${OGPU_FINALITY:-tag:finalized}" \
+        OGPU_BATCH_AGE_S="${OGPU_BATCH_AGE_S:-2}" OGPU_BATCH_COUNT="${OGPU_BATCH_COUNT:-1000}" \
+        "$BUILD/bin/ogpu-relayer"
+}
+
+# A worker with keys of its own in RUN/keys; more settings go before the call. start_worker NAME
+start_worker() {
+    local name=$1
+    need_binary ogpu-worker
+    mkdir -p "$RUN/$name"
+    spawn "$name" TERM env OGPU_WORK_DIR="$RUN/$name" \
+        OGPU_PROVIDER_KEY_FILE="$RUN/keys/$name" "$BUILD/bin/ogpu-worker"
+}
+
+# A client account on the chain with an API key of all scopes. Sets OGPU_API_KEY.
+make_client() {
+    new_key client
+    fund "$key_address"
+    export OGPU_CLIENT=$key_address OGPU_CLIENT_KEY_FILE=$key_file
+    OGPU_API_KEY=$("$BUILD/bin/ogpu-gateway" key create --address "$key_address" --name stack \
+        2>>"$RUN/log/key.log" | grep -m 1 -o 'ogpu_sk_live_[0-9A-Za-z]*') ||
+        die "no API key was made: $(tail -n 1 "$RUN/log/key.log")"
+    export OGPU_API_KEY
+}
+
+# Writes RUN/env, sourceable by any shell; last, so that its presence means the stack is up.
+write_env() {
+    local name
+    (
+        umask 077
+        for name in "${ENV_NAMES[@]}"; do
+            [ -z "${!name:-}" ] || printf "export %s='%s'\n" "$name" "${!name}"
+        done >"$RUN/env.new"
+    )
+    mv "$RUN/env.new" "$RUN/env"
+}
