@@ -33,6 +33,13 @@ int wei_cmp(struct wei a, struct wei b);
 /** @return E_RANGE beyond 2^256 - 1 (add), below 0 (sub). */
 MUST_CHECK enum err_code wei_add(struct wei a, struct wei b, struct wei *out, struct err *err);
 MUST_CHECK enum err_code wei_sub(struct wei a, struct wei b, struct wei *out, struct err *err);
+/**
+ * The fee on an amount, rounded down.
+ *
+ * @bps  basis points, 0..10000
+ * @return E_RANGE for more than 10000
+ */
+MUST_CHECK enum err_code wei_fee(struct wei amount, uint32_t bps, struct wei *out, struct err *err);
 /** Whole units in w, rounded down. @return E_RANGE beyond 2^48 - 1. */
 MUST_CHECK enum err_code wei_to_units(struct wei w, uint64_t *out, struct err *err);
 struct wei wei_from_units(uint64_t units);
