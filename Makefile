@@ -199,7 +199,7 @@ $(foreach f,$(FLOORS),$(eval $(call unit_floor,$(f))))
 $(BUILD)/obj/tests/%.o: CPPFLAGS += $(CPPFLAGS_test)
 
 unit: $(UNIT)
-	@tests/run --build $(BUILD) unit
+	@tests/run --build $(BUILD) unit/
 
 # ---- the rest ---------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ import { generatePrivateKey, privateKeyToAddress } from 'viem/accounts';
 
 const file = process.argv[2];
 try {
-  writeFileSync(file, `${generatePrivateKey().slice(2)}\n`, { mode: 0o600, flag: 'wx' });
+    writeFileSync(file, `${generatePrivateKey().slice(2)}\n`, { mode: 0o600, flag: 'wx' });
 } catch (error) {
-  if (error.code !== 'EEXIST') throw error;
+    if (error.code !== 'EEXIST') throw error;
 }
 console.log(privateKeyToAddress(`0x${readFileSync(file, 'utf8').trim()}`));
