@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/err.h"
+
 struct op_def;
 struct fields; /* lib/fields.h: how members of one struct in_<operation> are read and checked */
 
@@ -26,11 +28,16 @@ enum route_body {
  */
 struct route {
     const char *method;    /**< upper case */
-    const char *path;      /**< template, e.g. "/v1/tasks/{task}/cancel"; a parameter is a whole segment */
+    /** Template, e.g. "/v1/tasks/{task}/cancel"; a parameter is a whole segment. It matches an empty last segment too
+     * ("/docs/" is "/docs/{file}"); whether empty text fits is for path_fields to say. */
+    const char *path;
     const char *operation; /**< operationId in snake_case; the `route` label of metrics is the path template */
     const struct op_def *op;
     uint8_t auth;     /**< enum route_auth bits */
     uint8_t body;     /**< enum route_body */
+    bool body_optional; /**< JSON: an absent body reads as {} */
+    bool idempotent;  /**< reads Idempotency-Key and stores its answer */
+    enum err_code missing; /**< the 404 of a path parameter that does not parse: the same as for one that is not there */
     bool quiet;       /**< no access-log line when it succeeds: health and metrics */
     uint32_t scopes;  /**< SCOPE_… bits of which an API key needs all */
     size_t body_max;  /**< bytes; 0: 64 KiB for JSON, 1 GiB for streams */
