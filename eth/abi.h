@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ETH_ABI_H
+#define ETH_ABI_H
+
+#include "lib/arena.h"
+#include "lib/buf.h"
+#include "lib/bytes.h"
+#include "lib/err.h"
+
+/*
+ * The part of the contract ABI that our contracts need: uintN, address, bool, bytesN, bytes and
+ * bytes32[]. Types come from the signature's own text, so that text is the only table.
+ */
+#define ABI_VAULT_DEPOSIT    "deposit(address)"
+#define ABI_VAULT_REGISTER   "register(address)"
+#define ABI_VAULT_ID_OF      "idOf(address)"
+#define ABI_VAULT_ACCOUNT_OF "accountOf(uint32)"
+#define ABI_VAULT_DEPOSITED  "deposited(uint32)"
+#define ABI_SETTLE           "settle(uint64,uint64,bytes32,bytes32,bytes)"
+#define ABI_CLAIM_PAYOUT     "claimPayout(uint64,bytes,uint8,bytes32[])"
+#define ABI_CLAIMED          "claimed(uint32)"
+#define ABI_ROOT_OF          "rootOf(uint64)"
+#define ABI_DELAY            "delay()"
+#define ABI_LAST_EPOCH       "lastEpoch()"
+
+#define ABI_EV_REGISTERED "Registered(uint32 indexed,address indexed)"
+#define ABI_EV_DEPOSITED  "Deposited(uint32 indexed,address indexed,uint256)"
+#define ABI_EV_SETTLED    "Settled(uint64 indexed,bytes32,uint64,bytes32,bytes32,uint256)"
+#define ABI_EV_CLAIMED    "Claimed(uint32 indexed,address indexed,uint64,uint256)"
+
+#define ABI_VALUES_MAX 8
+
+/** One argument or result. Dynamic types (bytes, bytes32[]) use `data`, all others `word`. */
+struct abi_value {
+    uint8_t word[32];  /**< as the chain carries it: numbers right-aligned, bytesN left-aligned */
+    struct bytes data; /**< bytes; for bytes32[] its n × 32 bytes */
+};
+
+struct abi_value abi_u64(uint64_t v);
+struct abi_value abi_address(struct address a);
+struct abi_value abi_digest(struct digest d);
+struct abi_value abi_bytes(struct bytes b);
+
+/** The number, when it fits 64 bits; UINT64_MAX and false otherwise. */
+bool abi_to_u64(const struct abi_value *v, uint64_t *out);
+struct address abi_to_address(const struct abi_value *v);
+struct digest abi_to_digest(const struct abi_value *v);
+
+/**
+ * Encode a call: selector and arguments.
+ *
+ * @signature  e.g. ABI_SETTLE
+ * @args       one value per type
+ * @n          must be the number of types
+ * @out        appended to
+ * @return     E_RANGE when a value does not fit its type; E_INTERNAL for a signature or count that
+ * is wrong in our own code
+ */
+MUST_CHECK enum err_code abi_call(const char *signature, const struct abi_value *args, size_t n,
+                                  struct buf *out, struct err *err);
+
+/**
+ * Decode a returned tuple, or a call's arguments behind its selector. Strict: dirty padding,
+ * offsets out of order and trailing bytes are refused.
+ *
+ * @types  e.g. "(bytes32,uint64)"; a name before the bracket is ignored
+ * @out    n values; `data` points into `data`
+ * @return E_PEER
+ */
+MUST_CHECK enum err_code abi_decode(const char *types, struct bytes data, struct abi_value *out,
+                                    size_t n, struct err *err);
+
+/** topic0 of an event, e.g. of ABI_EV_SETTLED (" indexed" is not part of it). */
+struct digest abi_topic(const char *event);
+
+/** The first four bytes of the signature's Keccak-256. */
+void abi_selector(const char *signature, uint8_t out[4]);
+
+/**
+ * Decode a log into its arguments in declared order.
+ *
+ * @topics  with topic0 first
+ * @return  E_PEER when it is not this event or malformed
+ */
+MUST_CHECK enum err_code abi_event(const char *event, const struct digest *topics, size_t n_topics,
+                                   struct bytes data, struct abi_value *out, size_t n,
+                                   struct err *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ETH_EIP712_H
+#define ETH_EIP712_H
+
+#include "lib/bytes.h"
+
+/** The domain {"OpenGPU Gateway", "1", chainId, verifyingContract}. */
+struct eip712_domain {
+    uint64_t chain_id;
+    struct address contract; /**< the Settlement contract */
+};
+
+/** Binding(address provider,address master,uint64 nonce,uint64 deadline); signed by both. */
+struct eip712_binding {
+    struct address provider;
+    struct address master;
+    uint64_t nonce;
+    uint64_t deadline; /**< Unix seconds */
+};
+
+/** Registration(address provider,bytes32 manifest,uint8 environments,uint64 nonce,uint64 deadline)
+ */
+struct eip712_registration {
+    struct address provider;
+    struct digest manifest; /**< SHA-256 of the manifest's RFC 8785 text */
+    uint8_t environments;   /**< 1 CPU, 2 NVIDIA, 4 AMD */
+    uint64_t nonce;
+    uint64_t deadline; /**< Unix seconds */
+};
+
+/** Response(bytes16 task,bytes16 attempt,uint32 epoch,address provider,bytes32 manifest,bytes32
+ * input,bytes32 output) */
+struct eip712_response {
+    struct uuid task;
+    struct uuid attempt;
+    uint32_t epoch;
+    struct address provider;
+    struct digest manifest;
+    struct digest input;  /**< SHA-256 of the input text */
+    struct digest output; /**< SHA-256 of the output list's RFC 8785 text */
+};
+
+/** hashStruct of the domain (EIP-712). */
+struct digest eip712_separator(const struct eip712_domain *domain);
+
+/** What a wallet signs: keccak256(0x1901 ‖ separator ‖ hashStruct(message)). */
+struct digest eip712_binding_digest(const struct eip712_domain *domain,
+                                    const struct eip712_binding *m);
+struct digest eip712_registration_digest(const struct eip712_domain *domain,
+                                         const struct eip712_registration *m);
+struct digest eip712_response_digest(const struct eip712_domain *domain,
+                                     const struct eip712_response *m);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ETH_RPC_H
+#define ETH_RPC_H
+
+#include <jansson.h>
+
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/err.h"
+
+/*
+ * A JSON-RPC client for an Ethereum node. The node is an outside party: every answer is checked for
+ * shape, and a node's error text is for the log only. Decide by nonce and receipt, never by text.
+ * One thread each. All calls answer E_PEER for an unusable answer or an error object, E_TIMEOUT.
+ */
+struct rpc;
+
+/** @url copied; @timeout_ms per call */
+struct rpc *rpc_new(const char *url, int64_t timeout_ms);
+void rpc_free(struct rpc *r);
+
+/** Code of the last error object (e.g. -32003); 0 when the last call had none. */
+int64_t rpc_error_code(const struct rpc *r);
+
+/**
+ * One call.
+ *
+ * @params  taken over, also on failure; a JSON array
+ * @out     a new reference, may be JSON null
+ */
+MUST_CHECK enum err_code rpc_call(struct rpc *r, const char *method, json_t *params, json_t **out,
+                                  struct err *err);
+
+/** One call of a batch. */
+struct rpc_item {
+    const char *method;
+    json_t *params; /**< taken over */
+    json_t *result; /**< out: a new reference; NULL when this item was answered with an error */
+    int64_t error;  /**< out: code of its error object, 0 for none */
+};
+
+/** Several calls in one request; answers may come in any order. Results are the caller's to free.
+ */
+MUST_CHECK enum err_code rpc_batch(struct rpc *r, struct rpc_item *items, size_t n,
+                                   struct err *err);
+
+#define RPC_TAG_MAX 24
+
+/** "0x1a" for a block number, into `out` (RPC_TAG_MAX bytes). */
+void rpc_tag(uint64_t number, char *out);
+
+struct rpc_block {
+    uint64_t number;
+    uint64_t time;     /**< Unix seconds */
+    uint64_t base_fee; /**< wei per gas; 0 before London */
+    struct digest hash;
+    struct digest parent;
+};
+
+struct rpc_log {
+    struct address address;
+    struct digest topics[4];
+    size_t n_topics;
+    struct bytes data; /**< in the arena */
+    uint64_t block;
+    struct digest block_hash;
+    struct digest tx_hash;
+    uint64_t index; /**< in its block */
+};
+
+struct rpc_receipt {
+    bool success;
+    uint64_t block;
+    struct digest block_hash;
+    uint64_t gas_used;
+    uint64_t gas_price; /**< effective */
+    bool has_contract;
+    struct address contract; /**< of a deployment */
+};
+
+struct rpc_tx {
+    struct address from;
+    struct address to; /**< zero for a deployment */
+    uint64_t nonce;
+    struct bytes input; /**< in the arena */
+    bool mined;
+    uint64_t block;
+};
+
+MUST_CHECK enum err_code rpc_chain_id(struct rpc *r, uint64_t *out, struct err *err);
+MUST_CHECK enum err_code rpc_block_number(struct rpc *r, uint64_t *out, struct err *err);
+
+/** @tag "latest", "safe", "finalized" or rpc_tag(). @return E_NOT_FOUND when there is none */
+MUST_CHECK enum err_code rpc_block(struct rpc *r, const char *tag, struct rpc_block *out,
+                                   struct err *err);
+
+/**
+ * The logs of some contracts in a closed range of blocks, in chain order.
+ *
+ * @out  in the arena
+ */
+MUST_CHECK enum err_code rpc_logs(struct rpc *r, uint64_t from, uint64_t to,
+                                  const struct address *contracts, size_t n_contracts,
+                                  struct arena *a, struct rpc_log **out, size_t *n,
+                                  struct err *err);
+
+/** @return E_NOT_FOUND while there is none */
+MUST_CHECK enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out,
+                                     struct err *err);
+
+/** @return E_NOT_FOUND when the node does not know it */
+MUST_CHECK enum err_code rpc_transaction(struct rpc *r, struct digest tx, struct arena *a,
+                                         struct rpc_tx *out, struct err *err);
+
+/** Broadcast. An error answer says nothing about whether it is known: look by nonce and receipt. */
+MUST_CHECK enum err_code rpc_send_raw(struct rpc *r, struct bytes raw, struct digest *hash,
+                                      struct err *err);
+
+/** Transactions sent by an address at a tag ("latest": mined; "pending": with the pool's). */
+MUST_CHECK enum err_code rpc_nonce(struct rpc *r, struct address a, const char *tag, uint64_t *out,
+                                   struct err *err);
+
+/** Base fee of the next block and a priority fee the node suggests, wei per gas. */
+MUST_CHECK enum err_code rpc_fees(struct rpc *r, uint64_t *base_fee, uint64_t *priority_fee,
+                                  struct err *err);
+
+/** Gas a call would use; an error answer usually means that it would revert. */
+MUST_CHECK enum err_code rpc_estimate_gas(struct rpc *r, struct address from, struct address to,
+                                          struct bytes data, uint64_t *out, struct err *err);
+
+/** eth_call. @out in the arena */
+MUST_CHECK enum err_code rpc_read(struct rpc *r, struct address to, struct bytes data,
+                                  const char *tag, struct arena *a, struct bytes *out,
+                                  struct err *err);
+
+/** eth_getCode; empty for an account without code. @out in the arena */
+MUST_CHECK enum err_code rpc_code(struct rpc *r, struct address a, const char *tag,
+                                  struct arena *arena, struct bytes *out, struct err *err);
+
+/** Balance in wei, 32 bytes big endian. */
+MUST_CHECK enum err_code rpc_balance(struct rpc *r, struct address a, const char *tag,
+                                     uint8_t out[32], struct err *err);
+
+#endif
