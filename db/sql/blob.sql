@@ -37,7 +37,7 @@ SELECT call, fate AS outcome, NOT made AS created FROM f ORDER BY call;
 -- returns: size int8
 SELECT b.size FROM blob b
  WHERE b.digest = $1
-   AND (($3::uuid IS NULL AND EXISTS (SELECT FROM blob_ref r WHERE r.digest = b.digest AND r.kind = 'account' AND r.owner = $2::text))
+   AND (($3::uuid IS NULL AND EXISTS (SELECT FROM blob_ref r WHERE r.digest = b.digest AND r.kind = 'account' AND r.owner = ($2::int8)::text))
      OR ($3::uuid IS NULL AND EXISTS (SELECT FROM blob_ref r JOIN attempt a ON r.kind = 'attempt' AND a.id::text = r.owner JOIN task t ON t.id = a.task_id
                                        WHERE r.digest = b.digest AND a.state = 'won' AND t.account_id = $2))
      OR ($3::uuid IS NOT NULL AND EXISTS (SELECT FROM blob_ref r WHERE r.digest = b.digest AND r.kind = 'manifest'))
