@@ -12,8 +12,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(resolve(root, process.env.BUILD || 'build'), 'contracts');
 
 const settings = {
-    // The newest fork of chain 1071 is not known to us. Paris is the oldest whose rules every
-    // proof-of-stake era chain has: no PUSH0 (Shanghai), no MCOPY or transient storage (Cancun).
+    // Which fork chain 1071 runs is not published, and its kind (a Lachesis chain) follows Ethereum
+    // late. Paris is the oldest that solc still treats as current, its code runs under London too
+    // (the same opcodes), and all later forks keep it valid. No PUSH0 (Shanghai), no MCOPY and no
+    // transient storage (Cancun) can slip in.
     evmVersion: 'paris',
     // Code is deployed once and run for every batch: runs weigh more than size.
     optimizer: { enabled: true, runs: 10000 },
