@@ -73,6 +73,8 @@ SQL_IN := $(sort $(wildcard db/sql/*.sql))
 API_IN := $(sort $(wildcard openapi/*.yaml openapi/*/*.yaml))
 GEN_SQL := $(if $(and $(SQL_IN),$(wildcard tools/gen_sql.mjs)),$(BUILD)/gen/sql.c)
 GEN_API := $(if $(and $(API_IN),$(wildcard tools/gen_api.mjs)),$(BUILD)/gen/api.c)
+CONTRACTS := $(if $(wildcard contracts/Settlement.sol),$(BUILD)/contracts/Settlement.json)
+DOCS := $(BUILD)/docs/index.html
 NODE_READY := tools/node_modules/.ready
 
 # The SQL descriptors belong to db; the route table names every handler, so it lives with them:
@@ -95,11 +97,12 @@ BINARIES := $(if $(wildcard gateway/main.c),$(BUILD)/bin/ogpu-gateway) \
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 
-.PHONY: all archives gen contracts deps unit test lint format demo up down bench asan clean help
-all: archives $(BINARIES) $(CONTRACTS)
+.PHONY: all archives gen contracts docs deps unit test lint format demo up down bench asan clean help
+all: archives $(BINARIES) $(CONTRACTS) $(DOCS)
 archives: $(foreach f,$(FLOORS),$(call archive,$(f))) $(call archive,ethsign)
 gen: $(GEN)
 contracts: $(CONTRACTS)
+docs: $(DOCS)
 
 deps:
 	@tools/deps/install
@@ -113,15 +116,18 @@ $(BUILD)/gen/sql.c $(BUILD)/gen/sql.h &: $(SQL_IN) tools/gen_sql.mjs $(wildcard 
 	@mkdir -p $(BUILD)/gen
 	$(NODE) tools/gen_sql.mjs $(BUILD)/gen $(SQL_IN)
 
-$(BUILD)/gen/api.c $(BUILD)/gen/api.h &: $(API_IN) tools/gen_api.mjs | $(NODE_READY)
+$(BUILD)/gen/api.c $(BUILD)/gen/api.h &: $(API_IN) tools/gen_api.mjs $(wildcard tools/gen/*.mjs) \
+    lib/error.def | $(NODE_READY)
 	@mkdir -p $(BUILD)/gen
 	$(NODE) tools/gen_api.mjs $(BUILD)/gen
 
 # Contracts are compiled by npm solc; deploying and testing need nothing but these two files.
-CONTRACTS := $(if $(wildcard contracts/Settlement.sol),$(BUILD)/contracts/Settlement.json)
 $(BUILD)/contracts/Settlement.json $(BUILD)/contracts/Vault.json &: $(wildcard contracts/*.sol) \
     tools/build_contracts.mjs | $(NODE_READY)
 	BUILD=$(BUILD) $(NODE) tools/build_contracts.mjs
+
+$(DOCS): $(wildcard web/docs/*) tools/build_docs.mjs | $(NODE_READY)
+	BUILD=$(BUILD) $(NODE) tools/build_docs.mjs
 
 # ---- compiling --------------------------------------------------------------------------------
 
