@@ -13,6 +13,7 @@
 #include "lib/json.h"
 #include "sql.h"
 
+struct request; /* server/request.h, the server's own */
 struct app; /* server/app.h: configuration and services of this gateway */
 struct op;
 struct route; /* generated: server/route.h */
@@ -23,7 +24,8 @@ enum op_next {
     OP_CALL,  /**< a database call was named with op_call() */
     OP_QUEUE, /**< a queue call was named with op_queue() */
     OP_POOL,  /**< work for the bounded pool was named with op_pool() */
-    OP_WAIT   /**< wait for a bell, a tick or the deadline, named with op_wait() */
+    OP_WAIT,  /**< wait for a bell, a tick or the deadline, named with op_wait() */
+    OP_MORE   /**< stream bodies: go on reading the body (server/stream.h) */
 };
 
 /** A step: reads what the last one brought, sets the reply or names the next call. Runs on the HTTP thread. */
@@ -53,7 +55,7 @@ struct op {
     struct app *app;
     const struct route *route;
     struct arena *arena;
-    char request_id[40];
+    char request_id[72]; /**< taken over from X-Request-Id (8 to 64 characters) or made */
     int64_t started_us; /**< monotonic */
     struct who who;
     const void *in;           /**< struct in_<operation>, checked */
@@ -71,7 +73,7 @@ struct op {
     size_t n_rows;
     bool woken_by_deadline; /**< after op_wait() */
 
-    struct op_private *priv; /**< the server's */
+    struct request *request; /**< the server's */
 };
 
 /** Answer with a problem; `fmt` is the detail sentence (no secrets). Returns OP_REPLY. */
