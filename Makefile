@@ -81,6 +81,7 @@ NODE_READY := tools/node_modules/.ready
 # an operation without a handler then fails to link.
 GEN_db := $(GEN_SQL)
 GEN_handlers := $(GEN_API)
+GEN_auditor := $(BUILD)/gen/invariants.c
 GEN := $(GEN_SQL) $(GEN_API)
 
 # lib, eth, core and verify build without Node; everything above may include generated headers.
@@ -120,6 +121,10 @@ $(BUILD)/gen/api.c $(BUILD)/gen/api.h &: $(API_IN) tools/gen_api.mjs $(wildcard 
     lib/error.def | $(NODE_READY)
 	@mkdir -p $(BUILD)/gen
 	$(NODE) tools/gen_api.mjs $(BUILD)/gen
+
+$(BUILD)/gen/invariants.c: auditor/invariants.sql tools/gen_invariants.mjs | $(NODE_READY)
+	@mkdir -p $(@D)
+	$(NODE) tools/gen_invariants.mjs $< $@
 
 # Contracts are compiled by npm solc; deploying and testing need nothing but these two files.
 $(BUILD)/contracts/Settlement.json $(BUILD)/contracts/Vault.json &: $(wildcard contracts/*.sol) \
