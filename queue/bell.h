@@ -20,17 +20,26 @@ uint64_t bell_task(struct uuid task);
  */
 void queue_ring(struct queue *q, uint64_t topic);
 
-/** The channel all gateways listen on; a message is a row of 8-byte big-endian topics. */
+/** The channel all gateways listen on. A message is a row of 8-byte big-endian numbers: who sent
+ * it, then topics. */
 #define BELL_CHANNEL "ogpu:bell"
 
 /** Most topics of one message. */
 #define BELL_TOPICS_MAX 512
 
+/** Bytes of the largest message. */
+#define BELL_MESSAGE_MAX ((BELL_TOPICS_MAX + 1) * 8)
+
+/** Write a message. @n up to BELL_TOPICS_MAX; @out BELL_MESSAGE_MAX bytes. @return its bytes */
+size_t bell_write(uint64_t sender, const uint64_t *topics, size_t n, uint8_t *out);
+
 /**
  * Read a message.
  *
- * @ring  called for each topic; a message that is no row of topics rings nothing
+ * @self  our own number: our messages ring nothing, we rang when we sent them
+ * @ring  called for each topic; a message that is no row of numbers rings nothing
  */
-void bell_read(struct bytes message, void (*ring)(void *ctx, uint64_t topic), void *ctx);
+void bell_read(struct bytes message, uint64_t self, void (*ring)(void *ctx, uint64_t topic),
+               void *ctx);
 
 #endif

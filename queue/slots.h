@@ -12,10 +12,11 @@
 
 /*
  * The book of open slots: per source a sorted set `{src_…}:slots` of members "<task hex>:<digit>",
- * scored by the time inside the task's UUIDv7, so that the oldest is popped first. A popped slot lies
- * in `{src_…}:pending` for SLOT_PENDING_MS and returns unless acknowledged. `{src_…}:tried:<operator>`
- * remembers tasks an operator has tried, so that its claims do not pop them again; that is a hint,
- * PostgreSQL decides. All keys of a source carry its hash tag. Everything may vanish at any instant.
+ * scored by the time inside the task's UUIDv7, so that the oldest is popped first. A popped slot
+ * lies in `{src_…}:pending` for SLOT_PENDING_MS and returns unless acknowledged.
+ * `{src_…}:tried:<operator>` remembers tasks an operator has tried, so that its claims do not pop
+ * them again; that is a hint, PostgreSQL decides. All keys of a source carry its hash tag.
+ * Everything may vanish at any instant.
  */
 
 /** One open slot. */
@@ -49,7 +50,7 @@ enum err_code slots_reopen(struct queue *q, struct uuid source, struct uuid task
  * @return    E_PEER when Redis is away, has lost the book, or answers nonsense
  */
 MUST_CHECK enum err_code slots_pop(struct queue *q, const struct uuid *sources, size_t n,
-                                   int64_t operator, struct slot *out, bool *found,
+                                   int64_t operator, struct slot * out, bool *found,
                                    struct err *err);
 
 /** The popped slot is used up or worthless. Sent without waiting. */
@@ -66,9 +67,17 @@ enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task,
 enum err_code slots_drop(struct queue *q, struct uuid source, struct uuid task, struct err *err);
 
 /**
- * Declare the book whole, after a resync that began when queue_losses() was `losses`. Without this
- * mark, which a flush takes away with the slots, slots_pop() answers E_PEER.
+ * A resync begins. The token vanishes with the slots when Redis is flushed before slots_mark().
+ *
+ * @token  random
  */
-enum err_code slots_mark(struct queue *q, uint64_t losses, struct err *err);
+enum err_code slots_begin(struct queue *q, uint64_t token, struct err *err);
+
+/**
+ * The resync of this token has sent every open slot: declare the book whole. Without this mark,
+ * which a flush takes away with the slots, slots_pop() answers E_PEER and claims go by the
+ * database.
+ */
+enum err_code slots_mark(struct queue *q, uint64_t token, struct err *err);
 
 #endif

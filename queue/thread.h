@@ -9,8 +9,9 @@
 #include "lib/err.h"
 
 /*
- * Redis holds the book of open slots and carries bells between gateways; PostgreSQL holds the truth.
- * Nothing here may fail a request for good: a call answers E_PEER, the caller goes by the database.
+ * Redis holds the book of open slots and carries bells between gateways; PostgreSQL holds the
+ * truth. Nothing here may fail a request for good: a call answers E_PEER, the caller goes by the
+ * database.
  */
 
 /** The link to Redis, handed to queue work; valid only inside it, on the queue's thread. */

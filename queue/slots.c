@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/slots.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/id.h"
+#include "lib/clock.h"
+#include "lib/hex.h"
+#include "queue/link.h"
+
+#define BOOK_MARK     "ogpu:book"
+#define TRIED_KEEP_MS 3600000
+#define KEY_MAX       96
+#define TASK_HEX      32
+#define MEMBER_LEN    (TASK_HEX + 2)
+
+struct keys {
+    char slots[KEY_MAX];
+    char pending[KEY_MAX];
+    char tried[KEY_MAX];
+};
+
+static void keys_of(struct uuid source, int64_t operator, struct keys * k)
+{
+    char id[ID_TEXT_MAX];
+
+    id_format(ID_SOURCE, source, id);
+    snprintf(k->slots, sizeof(k->slots), "{%s}:slots", id);
+    snprintf(k->pending, sizeof(k->pending), "{%s}:pending", id);
+    snprintf(k->tried, sizeof(k->tried), "{%s}:tried:%" PRId64, id, operator);
+}
+
+static void add(struct link_args *a, const char *s)
+{
+    link_arg(a, s, strlen(s));
+}
+
+static void member_of(const struct slot *slot, char out[MEMBER_LEN + 1])
+{
+    hex_encode(slot->task.b, sizeof(slot->task.b), out);
+    out[TASK_HEX] = ':';
+    out[TASK_HEX + 1] = (char)('0' + slot->digit);
+    out[MEMBER_LEN] = '\0';
+}
+
+static enum err_code open_more(struct queue *q, struct uuid source, struct uuid task, int want,
+                               int more, struct err *err)
+{
+    struct keys k;
+    struct link_args a;
+    char hex[TASK_HEX + 1];
+    char n_want[2] = {(char)('0' + want), '\0'};
+    char n_more[2] = {(char)('0' + more), '\0'};
+
+    if (want < 0 || want > SLOT_DIGITS)
+        return err_set(err, E_RANGE, "a task has at most %d slots", SLOT_DIGITS);
+    keys_of(source, 0, &k);
+    hex_encode(task.b, sizeof(task.b), hex);
+    link_eval(q, &a, SCRIPT_OPEN, "2");
+    add(&a, k.slots);
+    add(&a, k.pending);
+    add(&a, hex);
+    add(&a, n_want);
+    add(&a, n_more);
+    return link_send(q, &a, err);
+}
+
+enum err_code slots_open(struct queue *q, struct uuid source, struct uuid task, int n,
+                         struct err *err)
+{
+    return open_more(q, source, task, n, 0, err);
+}
+
+enum err_code slots_reopen(struct queue *q, struct uuid source, struct uuid task, struct err *err)
+{
+    return open_more(q, source, task, 0, 1, err);
+}
+
+/* One member of one source, taken or only looked at; `found` false when there is none. */
+static enum err_code pop_one(struct queue *q, struct uuid source, int64_t operator, bool take,
+                             char member[MEMBER_LEN + 1], bool *found, struct err *err)
+{
+    struct keys k;
+    struct link_args a;
+    char pending_ms[16];
+    redisReply *r;
+    enum err_code rc;
+
+    keys_of(source, operator, & k);
+    snprintf(pending_ms, sizeof(pending_ms), "%d", SLOT_PENDING_MS);
+    link_eval(q, &a, SCRIPT_POP, "3");
+    add(&a, k.slots);
+    add(&a, k.pending);
+    add(&a, k.tried);
+    add(&a, pending_ms);
+    add(&a, take ? "1" : "0");
+    rc = link_call(q, &a, &r, err);
+    if (rc != E_OK)
+        return rc;
+    *found = false;
+    if (r->type == REDIS_REPLY_STRING && r->len == MEMBER_LEN) {
+        memcpy(member, r->str, MEMBER_LEN + 1);
+        *found = true;
+    } else if (r->type != REDIS_REPLY_NIL) {
+        rc = err_set(err, E_PEER, "Redis answered a slot that is none");
+    }
+    freeReplyObject(r);
+    return rc;
+}
+
+static enum err_code need_mark(struct queue *q, struct err *err)
+{
+    struct link_args a = {.n = 0};
+    redisReply *r;
+    enum err_code rc;
+    bool whole;
+
+    add(&a, "EXISTS");
+    add(&a, BOOK_MARK);
+    rc = link_call(q, &a, &r, err);
+    if (rc != E_OK)
+        return rc;
+    whole = r->type == REDIS_REPLY_INTEGER && r->integer == 1;
+    freeReplyObject(r);
+    if (whole)
+        return E_OK;
+    link_lost(q);
+    return err_set(err, E_PEER, "Redis has lost the book of open slots");
+}
+
+/* The source with the oldest slot; looks are cheap beside an attempt at the wrong one. */
+static enum err_code best_of(struct queue *q, const struct uuid *sources, size_t n,
+                             int64_t operator, size_t * best, bool *found, struct err *err)
+{
+    char oldest[MEMBER_LEN + 1] = "";
+    char member[MEMBER_LEN + 1];
+
+    *found = false;
+    for (size_t i = 0; i < n; i++) {
+        bool here;
+        enum err_code rc = pop_one(q, sources[i], operator, false, member, &here, err);
+
+        if (rc != E_OK)
+            return rc;
+        if (here && (!*found || strcmp(member, oldest) < 0)) {
+            memcpy(oldest, member, sizeof(member));
+            *best = i;
+            *found = true;
+        }
+    }
+    return E_OK;
+}
+
+enum err_code slots_pop(struct queue *q, const struct uuid *sources, size_t n, int64_t operator,
+                        struct slot * out, bool *found, struct err *err)
+{
+    char member[MEMBER_LEN + 1];
+    size_t best = 0;
+    bool some = n > 0;
+    enum err_code rc = need_mark(q, err);
+
+    if (rc == E_OK && n > 1)
+        rc = best_of(q, sources, n, operator, & best, &some, err);
+    if (rc == E_OK && some)
+        rc = pop_one(q, sources[best], operator, true, member, &some, err);
+    if (rc != E_OK)
+        return rc;
+    if (some) {
+        out->source = sources[best];
+        out->digit = member[MEMBER_LEN - 1] - '0';
+        if (out->digit < 0 || out->digit >= SLOT_DIGITS ||
+            !hex_decode(member, TASK_HEX, out->task.b, sizeof(out->task.b)))
+            return err_set(err, E_PEER, "Redis answered a slot that is none");
+    }
+    *found = some;
+    return E_OK;
+}
+
+enum err_code slots_ack(struct queue *q, const struct slot *slot, struct err *err)
+{
+    struct keys k;
+    struct link_args a = {.n = 0};
+    char member[MEMBER_LEN + 1];
+
+    keys_of(slot->source, 0, &k);
+    member_of(slot, member);
+    add(&a, "ZREM");
+    add(&a, k.pending);
+    add(&a, member);
+    return link_send(q, &a, err);
+}
+
+enum err_code slots_return(struct queue *q, const struct slot *slot, struct err *err)
+{
+    struct keys k;
+    struct link_args a;
+    char member[MEMBER_LEN + 1];
+
+    keys_of(slot->source, 0, &k);
+    member_of(slot, member);
+    link_eval(q, &a, SCRIPT_RETURN, "2");
+    add(&a, k.slots);
+    add(&a, k.pending);
+    add(&a, member);
+    return link_send(q, &a, err);
+}
+
+static enum err_code send_two(struct queue *q, const char *word, const char *key, const char *x,
+                              const char *y, struct err *err)
+{
+    struct link_args a = {.n = 0};
+
+    add(&a, word);
+    add(&a, key);
+    add(&a, x);
+    if (y)
+        add(&a, y);
+    return link_send(q, &a, err);
+}
+
+enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t operator,
+                          bool tried, struct err *err)
+{
+    struct keys k;
+    struct link_args a = {.n = 0};
+    char hex[TASK_HEX + 1];
+    char now[24];
+    char old[24];
+    int64_t now_ms = clock_wall_us() / 1000;
+    enum err_code rc;
+
+    keys_of(source, operator, & k);
+    hex_encode(task.b, sizeof(task.b), hex);
+    if (!tried)
+        return send_two(q, "ZREM", k.tried, hex, NULL, err);
+    snprintf(now, sizeof(now), "%" PRId64, now_ms);
+    snprintf(old, sizeof(old), "%" PRId64, now_ms - TRIED_KEEP_MS);
+    rc = send_two(q, "ZADD", k.tried, now, hex, err);
+    if (rc == E_OK)
+        rc = send_two(q, "EXPIRE", k.tried, "3600", NULL, err);
+    if (rc != E_OK)
+        return rc;
+    add(&a, "ZREMRANGEBYSCORE");
+    add(&a, k.tried);
+    add(&a, "-inf");
+    add(&a, old);
+    return link_send(q, &a, err);
+}
+
+enum err_code slots_drop(struct queue *q, struct uuid source, struct uuid task, struct err *err)
+{
+    struct keys k;
+    struct link_args a;
+    char hex[TASK_HEX + 1];
+
+    keys_of(source, 0, &k);
+    hex_encode(task.b, sizeof(task.b), hex);
+    link_eval(q, &a, SCRIPT_DROP, "2");
+    add(&a, k.slots);
+    add(&a, k.pending);
+    add(&a, hex);
+    return link_send(q, &a, err);
+}
+
+static void token_key(uint64_t token, char out[KEY_MAX])
+{
+    snprintf(out, KEY_MAX, "{" BOOK_MARK "}:%016" PRIx64, token);
+}
+
+enum err_code slots_begin(struct queue *q, uint64_t token, struct err *err)
+{
+    struct link_args a = {.n = 0};
+    char key[KEY_MAX];
+
+    token_key(token, key);
+    add(&a, "SET");
+    add(&a, key);
+    add(&a, "1");
+    add(&a, "EX");
+    add(&a, "600");
+    return link_send(q, &a, err);
+}
+
+enum err_code slots_mark(struct queue *q, uint64_t token, struct err *err)
+{
+    struct link_args a;
+    char key[KEY_MAX];
+
+    token_key(token, key);
+    link_eval(q, &a, SCRIPT_MARK, "2");
+    add(&a, key);
+    add(&a, BOOK_MARK);
+    return link_send(q, &a, err);
+}
