@@ -11,7 +11,8 @@
  * it is compiled once and works for any set of statements (the tests bring their own).
  */
 
-/** How a statement runs: pipelined alone, or batched in a transaction on the hot or the slow lanes. */
+/** How a statement runs: pipelined alone, or batched in a transaction on the hot or the slow lanes.
+ */
 enum sql_class { SQL_CLASS_READ, SQL_CLASS_WRITE, SQL_CLASS_SLOW };
 
 #define SQL_CLASS_COUNT 3

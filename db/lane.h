@@ -13,8 +13,9 @@
 /**
  * One call of a named statement, filled by the caller and owned by it until `done` runs.
  *
- * Write statements share one pipelined transaction with up to LANE_BATCH_MAX others (BEGIN, locks, work, COMMIT). After a lost
- * COMMIT the lane runs the same calls again with the same ids, so ids are made before the call.
+ * Write statements share one pipelined transaction with up to LANE_BATCH_MAX others (BEGIN, locks,
+ * work, COMMIT). After a lost COMMIT the lane runs the same calls again with the same ids, so ids
+ * are made before the call.
  */
 struct db_call {
     enum sql_id stmt;
@@ -31,10 +32,15 @@ struct db_call {
     const void *rows; /**< n_rows of struct sql_<name>_row, for write calls only this call's rows */
     size_t n_rows;
 
-    struct db_call *next; /**< the lane's */
+    /* The lane's own. */
+    struct db_call *next;
+    int64_t since_us; /**< when it was queued (monotonic) */
+    int tries;        /**< reads repeated after a rollback */
+    bool unknown;     /**< a COMMIT with this call was lost: the truth is worth a longer wait */
 };
 
-/** Connections with one thread each: hot write, point read and slow, each with its own queue and timeouts. */
+/** Connections with one thread each: hot write, point read and slow, each with its own queue and
+ * timeouts. */
 struct db_lanes;
 
 struct db_lanes_config {
@@ -46,16 +52,19 @@ struct db_lanes_config {
 };
 
 /**
- * Connect all lanes and prepare every statement; refuses a database whose statements do not fit db/sql.
+ * Connect all lanes and prepare every statement; refuses a database whose statements do not fit
+ * db/sql.
  *
  * @return E_DB_DOWN, E_CONFIG (schema differs, or synchronous_commit is off)
  */
-MUST_CHECK enum err_code db_lanes_open(const struct db_lanes_config *config, struct db_lanes **out, struct err *err);
+MUST_CHECK enum err_code db_lanes_open(const struct db_lanes_config *config, struct db_lanes **out,
+                                       struct err *err);
 
 /** Finish what is queued, then close. Calls submitted meanwhile end with E_DRAINING. */
 void db_lanes_close(struct db_lanes *lanes);
 
-/** Queue a call; any thread. `done` always runs exactly once, also on failure (then possibly before this returns). */
+/** Queue a call; any thread. `done` always runs exactly once, also on failure (then possibly before
+ * this returns). */
 void db_submit(struct db_lanes *lanes, struct db_call *call);
 
 /** Whether the last round trip of every class succeeded; for /readyz. */
