@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "eth/merkle.h"
+
+#include <stdlib.h>
+
+#include "eth/keccak.h"
+
+/* OpenZeppelin's commutative node hash. */
+static struct digest node(const struct digest *a, const struct digest *b)
+{
+    struct digest pair[2] = {*a, *b};
+
+    if (memcmp(a->b, b->b, sizeof(a->b)) > 0) {
+        pair[0] = *b;
+        pair[1] = *a;
+    }
+    return keccak256(pair, sizeof(pair));
+}
+
+static struct digest *build(const struct digest *leaves, size_t n)
+{
+    struct digest *tree = n <= SIZE_MAX / 2 ? calloc(2 * n - 1, sizeof(*tree)) : NULL;
+
+    if (!tree)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        tree[2 * n - 2 - i] = leaves[i];
+    for (size_t i = n - 1; i-- > 0;)
+        tree[i] = node(&tree[2 * i + 1], &tree[2 * i + 2]);
+    return tree;
+}
+
+enum err_code merkle_root(const struct digest *leaves, size_t n, struct digest *out,
+                          struct err *err)
+{
+    struct digest *tree;
+
+    if (n == 0)
+        return err_set(err, E_RANGE, "a tree needs a leaf");
+    tree = build(leaves, n);
+    *out = tree[0];
+    free(tree);
+    return E_OK;
+}
+
+enum err_code merkle_proof(const struct digest *leaves, size_t n, size_t index, struct arena *a,
+                           struct digest **proof, size_t *proof_n, struct err *err)
+{
+    struct digest *tree;
+    struct digest *out;
+    size_t count = 0;
+
+    if (index >= n)
+        return err_set(err, E_RANGE, "leaf %zu of %zu", index, n);
+    tree = build(leaves, n);
+    out = arena_alloc(a, 64 * sizeof(*out)); /* no tree is deeper than a size_t has bits */
+    for (size_t i = 2 * n - 2 - index; i > 0; i = (i - 1) / 2)
+        out[count++] = tree[i % 2 == 1 ? i + 1 : i - 1];
+    free(tree);
+    *proof = out;
+    *proof_n = count;
+    return E_OK;
+}
+
+bool merkle_verify(struct digest leaf, const struct digest *proof, size_t proof_n,
+                   struct digest root)
+{
+    for (size_t i = 0; i < proof_n; i++)
+        leaf = node(&leaf, &proof[i]);
+    return memcmp(leaf.b, root.b, sizeof(leaf.b)) == 0;
+}
