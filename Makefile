@@ -96,7 +96,7 @@ BINARIES := $(if $(wildcard gateway/main.c),$(BUILD)/bin/ogpu-gateway) \
             $(if $(wildcard auditor/main.c),$(BUILD)/bin/ogpu-auditor) \
             $(if $(wildcard verify/main.c),$(BUILD)/bin/ogpu-verify)
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
-UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC)) $(BUILD)/tests/support/fields_driver
 
 .PHONY: all archives gen contracts docs deps unit test lint format demo up down bench asan clean help
 all: archives $(BINARIES) $(CONTRACTS) $(DOCS)
@@ -208,6 +208,13 @@ endef
 $(foreach f,$(FLOORS),$(eval $(call unit_floor,$(f))))
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += $(CPPFLAGS_test)
+
+# A program that a test drives: the generated field tables without a server around them.
+$(BUILD)/obj/tests/support/fields_driver.o: | $(GEN)
+$(BUILD)/tests/support/fields_driver: $(BUILD)/obj/tests/support/fields_driver.o \
+    $(BUILD)/obj/gen/api.o $(call libs_of,core)
+	$(link)
+	$(do_link) $(call sys_of,core)
 
 unit: $(UNIT)
 	@tests/run --build $(BUILD) unit/
