@@ -224,7 +224,7 @@ SELECT b.id::text AS id, 'epoch ' || b.epoch || ', increase ' || b.increase_unit
        LATERAL (SELECT COALESCE(sum(i.gain_units) FILTER (WHERE i.counter = 'earned'), 0) AS gains,
                        string_agg(int4send((CASE i.counter WHEN 'spent' THEN a.chain_id - 2147483648 ELSE a.chain_id END)::int4) || substr(int8send(i.units), 3), ''::bytea ORDER BY i.position) AS bytes
                   FROM batch_item i JOIN account a ON a.id = i.account_id WHERE i.batch_id = b.id) s
- WHERE b.epoch <> b.n OR b.increase_units <> s.gains OR b.entries IS DISTINCT FROM s.bytes;
+ WHERE b.epoch <> b.n OR b.increase_units <> s.gains OR b.entries <> s.bytes OR (b.entries IS NULL AND EXISTS (SELECT FROM chain_tx t WHERE t.batch_id = b.id));
 
 -- name: confirmed_means_booked
 -- A confirmed batch moved each earned gain from payable to claimable, once; no other batch moved anything.
@@ -249,9 +249,9 @@ SELECT b.id::text AS id, b.state AS detail FROM batch b
  WHERE (b.state = 'confirmed') <> EXISTS (SELECT FROM chain_event c WHERE c.kind = 'settled' AND c.epoch = b.epoch)
     OR (SELECT count(*) FROM chain_tx t WHERE t.batch_id = b.id AND t.state IN ('mined', 'final')) > 1;
 
--- name: final_is_behind_the_cursor
--- Nothing is final beyond the last final block that was booked.
-SELECT id::text AS id, kind || ' in block ' || block_no AS detail FROM chain_event WHERE block_no > COALESCE((SELECT max(block_no) FROM chain_cursor), -1);
+-- name: booked_means_final
+-- Nothing is booked beyond the last block that was seen as final.
+SELECT id::text AS id, kind || ' in block ' || block_no AS detail FROM chain_event WHERE block_no > COALESCE((SELECT max(final_no) FROM chain_cursor), -1);
 
 -- name: listed_accounts_are_registered
 SELECT i.batch_id::text AS id, 'account ' || i.account_id AS detail FROM batch_item i JOIN account a ON a.id = i.account_id

@@ -250,15 +250,16 @@ CREATE TABLE batch (
     epoch          int8 NOT NULL UNIQUE CHECK (epoch > 0),
     state          text NOT NULL CHECK (state IN ('batched', 'submitted', 'confirmed')),
     increase_units int8 NOT NULL CHECK (increase_units >= 0),
-    entries        bytea NOT NULL,
-    root           bytea NOT NULL CHECK (length(root) = 32),
+    entries        bytea,
+    root           bytea CHECK (length(root) = 32),
     created_at     timestamptz NOT NULL,
     settled_at     timestamptz,
     block_no       int8,
     tx_hash        bytea,
-    confirmed_at   timestamptz
+    confirmed_at   timestamptz,
+    CHECK (state = 'batched' OR (entries IS NOT NULL AND root IS NOT NULL))
 );
-COMMENT ON TABLE batch IS 'one settle() call: its exact entries and root, fixed when formed';
+COMMENT ON TABLE batch IS 'one settle() call: its exact entries and root, sealed once before anything is signed';
 COMMENT ON COLUMN batch.settled_at IS 'time of the block that holds it; claims open one delay later';
 
 CREATE TABLE batch_item (
@@ -296,11 +297,12 @@ CREATE INDEX chain_tx_nonce ON chain_tx (sender, nonce);
 
 CREATE TABLE chain_cursor (
     name       text PRIMARY KEY,
+    final_no   int8 NOT NULL,
     block_no   int8 NOT NULL,
     block_hash bytea NOT NULL,
     updated_at timestamptz NOT NULL
 );
-COMMENT ON TABLE chain_cursor IS 'the last final block an indexer has booked; final blocks do not move';
+COMMENT ON TABLE chain_cursor IS 'how far an indexer is: blocks up to block_no are booked, those up to final_no may be; final blocks do not move';
 
 CREATE TABLE chain_event (
     id         uuid PRIMARY KEY,

@@ -1,0 +1,155 @@
+-- SPDX-License-Identifier: MIT
+-- What the indexer books: final chain facts, each once (chain_event's unique (tx_hash, log_index)).
+
+-- name: cursor_get
+-- class: read
+-- params: name text
+-- returns: final_no int8, block_no int8, block_hash bytea
+SELECT final_no, block_no, block_hash FROM chain_cursor WHERE name = $1;
+
+-- name: cursor_begin
+-- Blocks up to final_no are final and may be booked from now on. The first call sets where the indexer starts.
+-- class: slow
+-- params: name text, final_no int8, start_no int8
+-- returns: call int4, block_no int8
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, name, final_no, start_no FROM unnest($1::text[], $2::int8[], $3::int8[]) WITH ORDINALITY AS u(name, final_no, start_no, o)
+), w AS (
+    INSERT INTO chain_cursor (name, final_no, block_no, block_hash, updated_at) SELECT name, final_no, start_no, '', ogpu_now() FROM c
+    ON CONFLICT (name) DO UPDATE SET final_no = GREATEST(chain_cursor.final_no, EXCLUDED.final_no), updated_at = EXCLUDED.updated_at
+    RETURNING name, block_no
+)
+SELECT c.call, w.block_no FROM c JOIN w USING (name) ORDER BY c.call;
+
+-- name: cursor_advance
+-- All of the blocks up to block_no are booked.
+-- class: slow
+-- params: name text, block_no int8, block_hash bytea
+-- returns: call int4, outcome text
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, name, block_no, block_hash FROM unnest($1::text[], $2::int8[], $3::bytea[]) WITH ORDINALITY AS u(name, block_no, block_hash, o)
+), w AS (
+    UPDATE chain_cursor k SET block_no = c.block_no, block_hash = c.block_hash, updated_at = ogpu_now()
+      FROM c WHERE k.name = c.name AND k.block_no <= c.block_no AND c.block_no <= k.final_no RETURNING k.name
+)
+SELECT c.call, CASE WHEN w.name IS NULL THEN 'busy' ELSE 'ok' END AS outcome FROM c LEFT JOIN w USING (name) ORDER BY c.call;
+
+-- name: book_registered
+-- The Vault gave an address its id; the account is made when new.
+-- class: slow
+-- params: id uuid, block_no int8, log_index int4, tx_hash bytea, address bytea, chain_id int8
+-- returns: call int4, outcome text
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, u.* FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::bytea[], $6::int8[])
+           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, address, chain_id, o)
+), f AS MATERIALIZED (
+    SELECT c.*, EXISTS (SELECT FROM chain_event v WHERE v.tx_hash = c.tx_hash AND v.log_index = c.log_index) AS booked FROM c
+), a AS (
+    INSERT INTO account (address, chain_id) SELECT address, chain_id FROM f WHERE NOT booked
+    ON CONFLICT (address) DO UPDATE SET chain_id = EXCLUDED.chain_id RETURNING id, address
+), b AS (
+    INSERT INTO balance (account_id) SELECT id FROM a ON CONFLICT DO NOTHING
+), v AS (
+    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, account_id, at)
+    SELECT f.id, f.block_no, f.log_index, f.tx_hash, 'registered', a.id, ogpu_now() FROM f JOIN a USING (address) WHERE NOT f.booked
+)
+SELECT call, 'ok' AS outcome FROM f ORDER BY call;
+
+-- name: book_deposited
+-- external -> available. Deposits imply registration, so the account exists.
+-- class: slow
+-- params: id uuid, block_no int8, log_index int4, tx_hash bytea, address bytea, amount wei
+-- returns: call int4, outcome text
+-- lock: balance
+SELECT account_id FROM balance WHERE account_id IN (SELECT id FROM account WHERE address = ANY($5::bytea[])) ORDER BY account_id FOR NO KEY UPDATE;
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.address, u.amount::wei AS amount
+      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::bytea[], $6::text[])
+           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, address, amount, o)
+), f AS MATERIALIZED (
+    SELECT c.*, a.id AS account, CASE WHEN EXISTS (SELECT FROM chain_event v WHERE v.tx_hash = c.tx_hash AND v.log_index = c.log_index) THEN 'booked'
+                WHEN a.id IS NULL THEN 'not_found' ELSE 'ok' END AS fate
+      FROM c LEFT JOIN account a ON a.address = c.address
+), v AS (
+    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, account_id, amount, at)
+    SELECT id, block_no, log_index, tx_hash, 'deposited', account, amount, ogpu_now() FROM f WHERE fate = 'ok'
+), l AS (
+    INSERT INTO ledger_entry (kind, ref, from_bucket, to_account, to_bucket, amount, at)
+    SELECT 'deposit', id, 'external', account, 'available', amount, ogpu_now() FROM f WHERE fate = 'ok'
+), b AS (
+    UPDATE balance SET available = balance.available + d.amount
+      FROM (SELECT account, sum(amount) AS amount FROM f WHERE fate = 'ok' GROUP BY account) d WHERE balance.account_id = d.account
+)
+SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
+
+-- name: book_settled
+-- A batch is final: its earned gains go payable -> claimable, in whole units; dust stays payable. An epoch or root we do not
+-- know is 'not_found' or 'digest_mismatch': the indexer stops and alarms.
+-- class: slow
+-- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, root bytea, block_time time
+-- returns: call int4, outcome text
+-- lock: batch
+SELECT id FROM batch WHERE epoch = ANY($5::int8[]) ORDER BY epoch FOR NO KEY UPDATE;
+-- lock: balance
+SELECT account_id FROM balance WHERE account_id IN (SELECT i.account_id FROM batch_item i JOIN batch b ON b.id = i.batch_id WHERE b.epoch = ANY($5::int8[]))
+ ORDER BY account_id FOR NO KEY UPDATE;
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.epoch, u.root, ogpu_ts(u.block_time) AS block_time
+      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::bytea[], $7::int8[])
+           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, epoch, root, block_time, o)
+), f AS MATERIALIZED (
+    SELECT c.*, b.id AS batch, CASE WHEN b.state = 'confirmed' AND b.tx_hash = c.tx_hash THEN 'booked' WHEN b.id IS NULL THEN 'not_found'
+                                    WHEN b.root IS DISTINCT FROM c.root OR b.state = 'confirmed' THEN 'digest_mismatch' ELSE 'ok' END AS fate
+      FROM c LEFT JOIN batch b ON b.epoch = c.epoch
+), g AS MATERIALIZED (
+    SELECT i.batch_id, i.account_id, i.gain_units * 1000000000000::numeric AS amount
+      FROM f JOIN batch_item i ON i.batch_id = f.batch WHERE f.fate = 'ok' AND i.counter = 'earned' AND i.gain_units > 0
+), v AS (
+    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, epoch, at)
+    SELECT id, block_no, log_index, tx_hash, 'settled', epoch, ogpu_now() FROM f WHERE fate = 'ok'
+), t AS (
+    UPDATE batch SET state = 'confirmed', settled_at = f.block_time, block_no = f.block_no, tx_hash = f.tx_hash, confirmed_at = ogpu_now()
+      FROM f WHERE batch.id = f.batch AND f.fate = 'ok'
+), x AS (
+    UPDATE chain_tx SET state = 'final', block_no = f.block_no, updated_at = ogpu_now() FROM f WHERE chain_tx.hash = f.tx_hash AND f.fate = 'ok'
+), l AS (
+    INSERT INTO ledger_entry (kind, ref, from_account, from_bucket, to_account, to_bucket, amount, at)
+    SELECT 'confirm', md5(batch_id::text || '/' || account_id)::uuid, account_id, 'payable', account_id, 'claimable', amount, ogpu_now() FROM g
+), b AS (
+    UPDATE balance SET payable = balance.payable - d.amount, claimable = balance.claimable + d.amount
+      FROM (SELECT account_id, sum(amount) AS amount FROM g GROUP BY account_id) d WHERE balance.account_id = d.account_id
+)
+SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
+
+-- name: book_claimed
+-- claimable -> external: the contract has paid.
+-- class: slow
+-- params: id uuid, block_no int8, log_index int4, tx_hash bytea, chain_id int8, units int8, amount wei
+-- returns: call int4, outcome text
+-- lock: balance
+SELECT account_id FROM balance WHERE account_id IN (SELECT id FROM account WHERE chain_id = ANY($5::int8[])) ORDER BY account_id FOR NO KEY UPDATE;
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.chain_id, u.units, u.amount::wei AS amount
+      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::int8[], $7::text[])
+           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, chain_id, units, amount, o)
+), f AS MATERIALIZED (
+    SELECT c.*, a.id AS account, CASE WHEN EXISTS (SELECT FROM chain_event v WHERE v.tx_hash = c.tx_hash AND v.log_index = c.log_index) THEN 'booked'
+                WHEN a.id IS NULL THEN 'not_found' ELSE 'ok' END AS fate
+      FROM c LEFT JOIN account a ON a.chain_id = c.chain_id
+), v AS (
+    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, account_id, units, amount, at)
+    SELECT id, block_no, log_index, tx_hash, 'claimed', account, units, amount, ogpu_now() FROM f WHERE fate = 'ok'
+), l AS (
+    INSERT INTO ledger_entry (kind, ref, from_account, from_bucket, to_bucket, amount, at)
+    SELECT 'claim', id, account, 'claimable', 'external', amount, ogpu_now() FROM f WHERE fate = 'ok'
+), b AS (
+    UPDATE balance SET claimable = balance.claimable - d.amount
+      FROM (SELECT account, sum(amount) AS amount FROM f WHERE fate = 'ok' GROUP BY account) d WHERE balance.account_id = d.account
+)
+SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
