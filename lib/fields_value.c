@@ -20,11 +20,13 @@ static bool in_bounds(struct value_check *c, const struct shape *s, const struct
                       size_t n, const char *unit)
 {
     if (n < (size_t)s->min) {
-        value_complain(c, at, "must have at least %lld %s", (long long)s->min, unit);
+        value_complain(c, at, "must have at least %lld %s%s", (long long)s->min, unit,
+                       s->min == 1 ? "" : "s");
         return false;
     }
     if (n > (size_t)s->max) {
-        value_complain(c, at, "must have at most %lld %s", (long long)s->max, unit);
+        value_complain(c, at, "must have at most %lld %s%s", (long long)s->max, unit,
+                       s->max == 1 ? "" : "s");
         return false;
     }
     return true;
@@ -33,7 +35,7 @@ static bool in_bounds(struct value_check *c, const struct shape *s, const struct
 static void check_text(struct value_check *c, const struct shape *s, const struct value_frame *at,
                        struct text v)
 {
-    if (in_bounds(c, s, at, code_points(v), "characters") && s->pattern &&
+    if (in_bounds(c, s, at, code_points(v), "character") && s->pattern &&
         !pattern_matches(s->pattern, v))
         value_complain(c, at, "must match %s", s->pattern->text);
 }
@@ -132,7 +134,7 @@ void value_unknown_members(struct value_check *c, const struct fields *f,
 static void check_object(struct value_check *c, const struct shape *s, const struct value_frame *at,
                          const json_t *v)
 {
-    if (!in_bounds(c, s, at, json_object_size(v), "members"))
+    if (!in_bounds(c, s, at, json_object_size(v), "member"))
         return;
     value_unknown_members(c, s->members, at, v);
     for (size_t i = 0; i < s->members->n && !value_full(c); i++) {
@@ -150,7 +152,7 @@ static void check_object(struct value_check *c, const struct shape *s, const str
 static void check_map(struct value_check *c, const struct shape *s, const struct value_frame *at,
                       json_t *v)
 {
-    if (!in_bounds(c, s, at, json_object_size(v), "members"))
+    if (!in_bounds(c, s, at, json_object_size(v), "member"))
         return;
     for (void *i = json_object_iter(v); i && !value_full(c); i = json_object_iter_next(v, i)) {
         const char *name = json_object_iter_key(i);
@@ -181,7 +183,7 @@ static void check_twins(struct value_check *c, const struct value_frame *at, con
 static void check_array(struct value_check *c, const struct shape *s, const struct value_frame *at,
                         const json_t *v)
 {
-    if (!in_bounds(c, s, at, json_array_size(v), "items"))
+    if (!in_bounds(c, s, at, json_array_size(v), "item"))
         return;
     for (size_t i = 0; i < json_array_size(v) && !value_full(c); i++) {
         const struct value_frame below = {.up = at, .n = i, .depth = at->depth + 1};
@@ -237,7 +239,7 @@ static void take_container(struct value_check *c, const struct shape *s,
         check_object(c, s, at, v);
     else if (s->kind == SHAPE_MAP)
         check_map(c, s, at, v);
-    else if (in_bounds(c, s, at, json_object_size(v), "members"))
+    else if (in_bounds(c, s, at, json_object_size(v), "member"))
         check_any(c, at, v);
     if (out)
         memcpy(out, &v, sizeof(v));
