@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
-
 /// @title The 10-byte entry and the tree over it
 /// @notice An entry is a uint32 id and a uint48 cumulative amount in units, both big-endian. The
 /// id's top bit says which counter the amount belongs to: 0 earned, 1 spent. Sixteen entries make
@@ -24,58 +22,89 @@ library Entries {
     /// @notice A chunk has entries 0 to 15.
     error BadIndex(uint8 index);
 
+    /// @dev A word read at an entry holds three ids, 80 bits apart; this is bit 0 of each.
+    uint256 private constant LANES = (1 << 224) | (1 << 144) | (1 << 64);
+    /// @dev The 31 bits of each of the three ids, without the spent bits.
+    uint256 private constant IDS = LANES * 0x7fffffff;
+    /// @dev The bit above each of the three ids.
+    uint256 private constant TOP = LANES << 31;
+
     /// @notice Finds the first entry that names no registered id.
     /// @dev The all-zero entry is padding and passes. Id 0 with an amount, or with the spent bit,
-    /// does not: nobody owns it. The read is in assembly since a checked slice costs more gas than
-    /// the entry's calldata, and a payout's price is this loop.
+    /// does not: nobody owns it. This loop is a payout's price, so it looks at three entries at
+    /// once: lastId + 2^31 - id keeps its top bit when id <= lastId, and id + 2^31 - 1 has it when
+    /// id >= 1. No lane can borrow from or carry into another.
     /// @param entries n × 10 bytes
     /// @param lastId the highest registered id
-    /// @return ok whether every entry passes
-    /// @return position the index of the first that does not (the number of entries when ok)
-    function check(bytes calldata entries, uint32 lastId)
-        internal
-        pure
-        returns (bool ok, uint256 position)
-    {
-        uint256 limit = uint256(lastId);
-        assembly ("memory-safe") {
-            let start := entries.offset
-            let end := add(start, entries.length)
-            let cursor := start
-            ok := 1
-            for {} lt(cursor, end) { cursor := add(cursor, 10) } {
-                let entry := shr(176, calldataload(cursor))
-                // id 0 wraps to the largest number, so one comparison refuses both ends
-                if iszero(lt(sub(and(shr(48, entry), 0x7fffffff), 1), limit)) {
-                    if entry {
-                        ok := 0
-                        break
-                    }
+    /// @return The index of the first that does not pass, the number of entries when all do
+    function check(bytes calldata entries, uint32 lastId) internal pure returns (uint256) {
+        uint256 limits = LANES * lastId + TOP;
+        uint256 length = entries.length;
+        uint256 cursor = 0;
+        // Nothing here can overflow: the cursor stays below the length plus 30.
+        unchecked {
+            while (cursor < length) {
+                uint256 word;
+                assembly ("memory-safe") {
+                    word := calldataload(add(entries.offset, cursor))
                 }
+                uint256 ids = word & IDS;
+                if ((limits - ids) & (ids + IDS) & TOP == TOP && cursor + 3 * SIZE <= length) {
+                    cursor += 3 * SIZE;
+                    continue;
+                }
+                // Alone: padding, one of the last two, or the one we look for.
+                uint256 id = ids >> 224;
+                if ((id == 0 || id > lastId) && word >> 176 != 0) break;
+                cursor += SIZE;
             }
-            position := div(sub(cursor, start), 10)
+            return cursor / SIZE;
         }
     }
 
     /// @notice The root over a batch; the last chunk is filled up with zero entries.
+    /// @dev In assembly since it runs for every entry of every batch. The tree is a heap in fresh
+    /// memory: the leaves fill it from its end, then each node is hashed from its two children,
+    /// the smaller first. The scratch words 0x00 to 0x3f serve for pairs.
     /// @param entries n × 10 bytes, n at least 1
-    /// @return The tree's root; for one chunk its leaf itself
-    function root(bytes calldata entries) internal pure returns (bytes32) {
-        uint256 whole = entries.length / CHUNK;
-        uint256 rest = entries.length % CHUNK;
-        uint256 leaves = rest == 0 ? whole : whole + 1;
-        bytes32[] memory tree = new bytes32[](2 * leaves - 1);
-        for (uint256 i = 0; i < whole; ++i) {
-            tree[2 * leaves - 2 - i] = keccak256(entries[i * CHUNK:(i + 1) * CHUNK]);
+    /// @return node The tree's root; for one chunk its leaf itself
+    function root(bytes calldata entries) internal pure returns (bytes32 node) {
+        uint256 leaves = (entries.length + CHUNK - 1) / CHUNK;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            let tree := add(buffer, 160)
+            let slot := add(tree, mul(sub(leaves, 1), 64))
+            let child := slot
+            let from := entries.offset
+            let end := add(from, entries.length)
+            let last := add(tree, mul(sub(leaves, 1), 32))
+            for {} gt(slot, last) { slot := sub(slot, 32) } {
+                calldatacopy(buffer, from, 160)
+                mstore(slot, keccak256(buffer, 160))
+                from := add(from, 160)
+            }
+            // The last chunk alone can be short; a copy from behind the calldata writes zeros.
+            calldatacopy(buffer, calldatasize(), 160)
+            calldatacopy(buffer, from, sub(end, from))
+            mstore(slot, keccak256(buffer, 160))
+            for {} gt(slot, tree) {} {
+                slot := sub(slot, 32)
+                let a := mload(child)
+                let b := mload(sub(child, 32))
+                child := sub(child, 64)
+                switch lt(a, b)
+                case 1 {
+                    mstore(0x00, a)
+                    mstore(0x20, b)
+                }
+                default {
+                    mstore(0x00, b)
+                    mstore(0x20, a)
+                }
+                mstore(slot, keccak256(0x00, 0x40))
+            }
+            node := mload(tree)
         }
-        if (rest != 0) {
-            bytes memory zeros = new bytes(CHUNK - rest);
-            tree[leaves - 1] = keccak256(bytes.concat(entries[whole * CHUNK:], zeros));
-        }
-        for (uint256 i = leaves - 1; i > 0; --i) {
-            tree[i - 1] = Hashes.commutativeKeccak256(tree[2 * i - 1], tree[2 * i]);
-        }
-        return tree[0];
     }
 
     /// @notice Reads one entry of a chunk.

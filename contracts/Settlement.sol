@@ -119,8 +119,9 @@ contract Settlement {
         if (epoch != lastEpoch + 1) revert WrongEpoch(epoch, lastEpoch + 1);
         if (entries.length == 0) revert EmptyBatch();
         if (entries.length % Entries.SIZE != 0) revert RaggedBatch(entries.length);
-        (bool ok, uint256 position) = Entries.check(entries, vault.lastId());
-        if (!ok) revert UnknownEntry(position);
+        uint256 count = entries.length / Entries.SIZE;
+        uint256 known = Entries.check(entries, vault.lastId());
+        if (known != count) revert UnknownEntry(known);
 
         uint256 total = uint256(committed) + increase;
         uint256 pool = vault.totalDeposited();
@@ -130,7 +131,7 @@ contract Settlement {
         lastEpoch = epoch;
         committed = uint64(total);
         rootOf[epoch] = Root(root, uint64(block.timestamp));
-        emit Settled(epoch, root, increase, scoreRoot, logRoot, entries.length / Entries.SIZE);
+        emit Settled(epoch, root, increase, scoreRoot, logRoot, count);
     }
 
     /// @notice Pays what an earned entry lists beyond what its id got before. Anyone may call; the

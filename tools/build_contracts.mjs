@@ -12,10 +12,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(resolve(root, process.env.BUILD || 'build'), 'contracts');
 
 const settings = {
-    // Which fork chain 1071 runs is not published, and its kind (a Lachesis chain) follows Ethereum
-    // late. Paris is the oldest that solc still treats as current, its code runs under London too
-    // (the same opcodes), and all later forks keep it valid. No PUSH0 (Shanghai), no MCOPY and no
-    // transient storage (Cancun) can slip in.
+    // Which fork chain 1071 runs is not published, so the code asks for as little as it can: no
+    // PUSH0 (Shanghai), no MCOPY and no transient storage (Cancun). Paris has the opcodes of London,
+    // and every later fork still runs them.
     evmVersion: 'paris',
     // Code is deployed once and run for every batch: runs weigh more than size.
     optimizer: { enabled: true, runs: 10000 },
