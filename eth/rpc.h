@@ -124,6 +124,9 @@ MUST_CHECK enum err_code rpc_nonce(struct rpc *r, struct address a, const char *
 MUST_CHECK enum err_code rpc_fees(struct rpc *r, uint64_t *base_fee, uint64_t *priority_fee,
                                   struct err *err);
 
+/** Suggested gas price for legacy transactions, wei per gas: for chains before London. */
+MUST_CHECK enum err_code rpc_gas_price(struct rpc *r, uint64_t *out, struct err *err);
+
 /** Gas a call would use; an error answer usually means that it would revert. */
 MUST_CHECK enum err_code rpc_estimate_gas(struct rpc *r, struct address from, struct address to,
                                           struct bytes data, uint64_t *out, struct err *err);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "eth/rpc.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/http.h"
+#include "lib/json.h"
+
+#define REPLY_MAX ((size_t)32 << 20)
+
+struct rpc {
+    struct http_client *http;
+    char *url;
+    int64_t timeout_ms;
+    int64_t error;
+    json_int_t next_id;
+};
+
+struct rpc *rpc_new(const char *url, int64_t timeout_ms)
+{
+    struct rpc *r = calloc(1, sizeof(*r));
+
+    if (!r)
+        abort();
+    r->http = http_client_new();
+    r->url = strdup(url);
+    if (!r->url)
+        abort();
+    r->timeout_ms = timeout_ms;
+    r->next_id = 1;
+    return r;
+}
+
+void rpc_free(struct rpc *r)
+{
+    if (!r)
+        return;
+    http_client_free(r->http);
+    free(r->url);
+    free(r);
+}
+
+int64_t rpc_error_code(const struct rpc *r)
+{
+    return r->error;
+}
+
+void rpc_tag(uint64_t number, char *out)
+{
+    snprintf(out, RPC_TAG_MAX, "0x%" PRIx64, number);
+}
+
+/* Send one JSON text, parse what comes back. Takes `body` over. */
+static enum err_code exchange(struct rpc *r, json_t *body, json_t **out, struct err *err)
+{
+    static const char *const headers[] = {"Content-Type: application/json",
+                                          "Accept: application/json", NULL};
+    char *text = json_dumps(body, JSON_COMPACT);
+    struct http_call call = {.method = "POST",
+                             .url = r->url,
+                             .headers = headers,
+                             .body = text,
+                             .timeout_ms = r->timeout_ms,
+                             .max_reply = REPLY_MAX};
+    struct http_reply reply = {.status = 0};
+    enum err_code rc;
+
+    json_decref(body);
+    if (!text)
+        return err_set(err, E_INTERNAL, "a call's parameters are no JSON");
+    call.body_len = strlen(text);
+    rc = http_do(r->http, &call, &reply, err);
+    free(text);
+    if (rc == E_TOO_LARGE)
+        rc = err_set(err, E_PEER, "the node's answer is too large");
+    if (rc == E_OK) {
+        rc = json_parse((const char *)reply.body.p, reply.body.n, out, NULL);
+        if (rc != E_OK)
+            rc = err_set(err, E_PEER, "the node answered %d with no JSON", reply.status);
+    }
+    buf_done(&reply.body);
+    return rc;
+}
+
+static json_t *request(json_int_t id, const char *method, json_t *params)
+{
+    json_t *v = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", id, "method", method,
+                          "params", params);
+
+    if (!v)
+        abort();
+    return v;
+}
+
+/* A node's words as printable text for our log. */
+static void clean(const char *s, char *out, size_t room)
+{
+    size_t n = 0;
+
+    for (; s && *s && n < room - 1; s++)
+        out[n++] = isprint((unsigned char)*s) ? *s : '?';
+    out[n] = '\0';
+}
+
+/* One answer: exactly one of a result (a new reference) and an error object. */
+static enum err_code open_answer(const json_t *answer, const char *method, json_t **result,
+                                 int64_t *error, struct err *err)
+{
+    const json_t *e = json_object_get(answer, "error");
+    json_t *v = json_object_get(answer, "result");
+    char words[120];
+
+    if (e && !json_is_null(e)) {
+        const json_t *code = json_object_get(e, "code");
+
+        if (!json_is_integer(code))
+            return err_set(err, E_PEER, "%s: an error without a code", method);
+        *error = json_integer_value(code) != 0 ? json_integer_value(code) : -1;
+        clean(json_string_value(json_object_get(e, "message")), words, sizeof(words));
+        return err_set(err, E_PEER, "%s: node error %" PRId64 ": %s", method, *error, words);
+    }
+    if (!v)
+        return err_set(err, E_PEER, "%s: neither result nor error", method);
+    *result = json_incref(v);
+    return E_OK;
+}
+
+enum err_code rpc_call(struct rpc *r, const char *method, json_t *params, json_t **out,
+                       struct err *err)
+{
+    json_int_t id = r->next_id++;
+    json_t *answer = NULL;
+    const json_t *got;
+    enum err_code rc;
+
+    r->error = 0;
+    rc = exchange(r, request(id, method, params), &answer, err);
+    if (rc != E_OK)
+        return rc;
+    got = json_object_get(answer, "id");
+    if (!json_is_object(answer))
+        rc = err_set(err, E_PEER, "%s: the answer is no object", method);
+    else if (json_object_get(answer, "result") &&
+             (!json_is_integer(got) || json_integer_value(got) != id))
+        rc = err_set(err, E_PEER, "%s: the answer is to another call", method);
+    else
+        rc = open_answer(answer, method, out, &r->error, err);
+    json_decref(answer);
+    return rc;
+}
+
+/* Put each answer to its item; every id must come exactly once. */
+static enum err_code sort_answers(const json_t *answers, json_int_t first, struct rpc_item *items,
+                                  size_t n, struct err *err)
+{
+    if (!json_is_array(answers) || json_array_size(answers) != n)
+        return err_set(err, E_PEER, "a batch of %zu was not answered as one", n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *answer = json_array_get(answers, i);
+        const json_t *got = json_object_get(answer, "id");
+        json_int_t at = json_is_integer(got) ? json_integer_value(got) - first : -1;
+        struct rpc_item *item;
+
+        if (at < 0 || (size_t)at >= n)
+            return err_set(err, E_PEER, "a batch has an answer to another call");
+        item = &items[at];
+        if (item->result || item->error != 0)
+            return err_set(err, E_PEER, "%s: answered twice", item->method);
+        if (open_answer(answer, item->method, &item->result, &item->error, err) != E_OK &&
+            item->error == 0)
+            return E_PEER;
+    }
+    return E_OK;
+}
+
+enum err_code rpc_batch(struct rpc *r, struct rpc_item *items, size_t n, struct err *err)
+{
+    json_int_t first = r->next_id;
+    json_t *body = json_array();
+    json_t *answers = NULL;
+    enum err_code rc;
+
+    r->error = 0;
+    for (size_t i = 0; i < n; i++) {
+        items[i].result = NULL;
+        items[i].error = 0;
+        if (json_array_append_new(body, request(r->next_id++, items[i].method, items[i].params)))
+            abort();
+    }
+    if (n == 0) {
+        json_decref(body);
+        return E_OK;
+    }
+    rc = exchange(r, body, &answers, err);
+    if (rc == E_OK)
+        rc = sort_answers(answers, first, items, n, err);
+    json_decref(answers);
+    for (size_t i = 0; i < n && rc != E_OK; i++) {
+        json_decref(items[i].result);
+        items[i].result = NULL;
+    }
+    return rc;
+}

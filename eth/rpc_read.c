@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* The typed calls: blocks, logs, receipts, fees. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eth/rpc.h"
+#include "eth/rpc_shape.h"
+
+/* A call whose result is one quantity. */
+static enum err_code call_u64(struct rpc *r, const char *method, json_t *params, uint64_t *out,
+                              struct err *err)
+{
+    json_t *v = NULL;
+    enum err_code rc = rpc_call(r, method, params, &v, err);
+
+    if (rc == E_OK)
+        rc = shape_u64(v, method, out, err);
+    json_decref(v);
+    return rc;
+}
+
+/* A call whose result is an object; null is E_NOT_FOUND. */
+static enum err_code call_object(struct rpc *r, const char *method, json_t *params, json_t **out,
+                                 struct err *err)
+{
+    json_t *v = NULL;
+    enum err_code rc = rpc_call(r, method, params, &v, err);
+
+    if (rc != E_OK)
+        return rc;
+    if (json_is_object(v)) {
+        *out = v;
+        return E_OK;
+    }
+    rc = json_is_null(v) ? E_NOT_FOUND : E_PEER;
+    json_decref(v);
+    return err_set(err, rc, "%s: %s", method, rc == E_PEER ? "no object" : "nothing there");
+}
+
+static json_t *one(json_t *v)
+{
+    return json_pack("[o]", v);
+}
+
+static json_t *address_and_tag(struct address a, const char *tag)
+{
+    return json_pack("[o, s]", shape_json(a.b, sizeof(a.b)), tag);
+}
+
+enum err_code rpc_chain_id(struct rpc *r, uint64_t *out, struct err *err)
+{
+    return call_u64(r, "eth_chainId", json_array(), out, err);
+}
+
+enum err_code rpc_block_number(struct rpc *r, uint64_t *out, struct err *err)
+{
+    return call_u64(r, "eth_blockNumber", json_array(), out, err);
+}
+
+enum err_code rpc_nonce(struct rpc *r, struct address a, const char *tag, uint64_t *out,
+                        struct err *err)
+{
+    return call_u64(r, "eth_getTransactionCount", address_and_tag(a, tag), out, err);
+}
+
+enum err_code rpc_gas_price(struct rpc *r, uint64_t *out, struct err *err)
+{
+    return call_u64(r, "eth_gasPrice", json_array(), out, err);
+}
+
+enum err_code rpc_block(struct rpc *r, const char *tag, struct rpc_block *out, struct err *err)
+{
+    struct rpc_block b = {.base_fee = 0};
+    json_t *v = NULL;
+    enum err_code rc = call_object(r, "eth_getBlockByNumber", json_pack("[s, b]", tag, 0), &v, err);
+
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "number"), "block number", &b.number, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "timestamp"), "block time", &b.time, err);
+    if (rc == E_OK && json_object_get(v, "baseFeePerGas"))
+        rc = shape_u64(json_object_get(v, "baseFeePerGas"), "base fee", &b.base_fee, err);
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "hash"), "block hash", b.hash.b, 32, err);
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "parentHash"), "parent hash", b.parent.b, 32, err);
+    json_decref(v);
+    if (rc == E_OK)
+        *out = b;
+    return rc;
+}
+
+/* ---- logs ---- */
+
+static enum err_code read_log(const json_t *v, struct arena *a, struct rpc_log *out,
+                              struct err *err)
+{
+    const json_t *topics = json_object_get(v, "topics");
+    enum err_code rc = E_OK;
+
+    if (!json_is_array(topics) || json_array_size(topics) > 4)
+        return err_set(err, E_PEER, "the node's log has no list of up to 4 topics");
+    if (json_is_true(json_object_get(v, "removed")))
+        return err_set(err, E_PEER, "the node sent a removed log");
+    out->n_topics = json_array_size(topics);
+    for (size_t i = 0; i < out->n_topics && rc == E_OK; i++)
+        rc = shape_fixed(json_array_get(topics, i), "topic", out->topics[i].b, 32, err);
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "address"), "log address", out->address.b, 20, err);
+    if (rc == E_OK)
+        rc = shape_bytes(json_object_get(v, "data"), "log data", a, &out->data, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "blockNumber"), "log block", &out->block, err);
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "blockHash"), "log block hash", out->block_hash.b, 32,
+                         err);
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "transactionHash"), "log transaction", out->tx_hash.b,
+                         32, err);
+    return rc == E_OK ? shape_u64(json_object_get(v, "logIndex"), "log index", &out->index, err)
+                      : rc;
+}
+
+static bool is_one_of(struct address a, const struct address *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(list[i].b, a.b, sizeof(a.b)) == 0)
+            return true;
+    return false;
+}
+
+/* What was asked for and in order: a node that ignores the filter must not feed us. */
+static enum err_code check_log(const struct rpc_log *log, const struct rpc_log *before,
+                               uint64_t from, uint64_t to, struct err *err)
+{
+    if (log->block < from || log->block > to)
+        return err_set(err, E_PEER, "the node sent a log of a block not asked for");
+    if (before && (log->block < before->block ||
+                   (log->block == before->block && log->index <= before->index)))
+        return err_set(err, E_PEER, "the node's logs are out of order");
+    return E_OK;
+}
+
+static json_t *log_filter(uint64_t from, uint64_t to, const struct address *contracts, size_t n)
+{
+    char low[RPC_TAG_MAX];
+    char high[RPC_TAG_MAX];
+    json_t *addresses = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(addresses, shape_json(contracts[i].b, sizeof(contracts[i].b)));
+    rpc_tag(from, low);
+    rpc_tag(to, high);
+    return json_pack("[{s:s, s:s, s:o}]", "fromBlock", low, "toBlock", high, "address", addresses);
+}
+
+enum err_code rpc_logs(struct rpc *r, uint64_t from, uint64_t to, const struct address *contracts,
+                       size_t n_contracts, struct arena *a, struct rpc_log **out, size_t *n,
+                       struct err *err)
+{
+    struct rpc_log *logs = NULL;
+    json_t *v = NULL;
+    size_t count = 0;
+    enum err_code rc =
+        rpc_call(r, "eth_getLogs", log_filter(from, to, contracts, n_contracts), &v, err);
+
+    if (rc == E_OK && !json_is_array(v))
+        rc = err_set(err, E_PEER, "eth_getLogs: no list");
+    if (rc == E_OK) {
+        count = json_array_size(v);
+        logs = arena_alloc(a, (count + 1) * sizeof(*logs));
+    }
+    for (size_t i = 0; i < count && rc == E_OK; i++) {
+        rc = read_log(json_array_get(v, i), a, &logs[i], err);
+        if (rc == E_OK)
+            rc = check_log(&logs[i], i > 0 ? &logs[i - 1] : NULL, from, to, err);
+        if (rc == E_OK && !is_one_of(logs[i].address, contracts, n_contracts))
+            rc = err_set(err, E_PEER, "the node sent a log of a contract not asked for");
+    }
+    json_decref(v);
+    if (rc == E_OK) {
+        *out = logs;
+        *n = count;
+    }
+    return rc;
+}
+
+/* ---- transactions ---- */
+
+enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out, struct err *err)
+{
+    struct rpc_receipt got = {.success = false};
+    const json_t *contract;
+    uint64_t status = 0;
+    json_t *v = NULL;
+    enum err_code rc =
+        call_object(r, "eth_getTransactionReceipt", one(shape_json(tx.b, sizeof(tx.b))), &v, err);
+
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "status"), "receipt status", &status, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "blockNumber"), "receipt block", &got.block, err);
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "blockHash"), "receipt block hash", got.block_hash.b,
+                         32, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "gasUsed"), "gas used", &got.gas_used, err);
+    if (rc == E_OK && json_object_get(v, "effectiveGasPrice"))
+        rc = shape_u64(json_object_get(v, "effectiveGasPrice"), "gas price", &got.gas_price, err);
+    contract = json_object_get(v, "contractAddress");
+    if (rc == E_OK && json_is_string(contract)) {
+        got.has_contract = true;
+        rc = shape_fixed(contract, "contract address", got.contract.b, 20, err);
+    }
+    json_decref(v);
+    got.success = status == 1;
+    if (rc == E_OK)
+        *out = got;
+    return rc;
+}
+
+enum err_code rpc_transaction(struct rpc *r, struct digest tx, struct arena *a, struct rpc_tx *out,
+                              struct err *err)
+{
+    struct rpc_tx got = {.mined = false};
+    const json_t *part;
+    json_t *v = NULL;
+    enum err_code rc =
+        call_object(r, "eth_getTransactionByHash", one(shape_json(tx.b, sizeof(tx.b))), &v, err);
+
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(v, "from"), "sender", got.from.b, 20, err);
+    part = json_object_get(v, "to");
+    if (rc == E_OK && json_is_string(part))
+        rc = shape_fixed(part, "receiver", got.to.b, 20, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(v, "nonce"), "nonce", &got.nonce, err);
+    if (rc == E_OK)
+        rc = shape_bytes(json_object_get(v, "input"), "input", a, &got.input, err);
+    part = json_object_get(v, "blockNumber");
+    if (rc == E_OK && json_is_string(part)) {
+        got.mined = true;
+        rc = shape_u64(part, "block", &got.block, err);
+    }
+    json_decref(v);
+    if (rc == E_OK)
+        *out = got;
+    return rc;
+}
+
+enum err_code rpc_send_raw(struct rpc *r, struct bytes raw, struct digest *hash, struct err *err)
+{
+    json_t *v = NULL;
+    enum err_code rc =
+        rpc_call(r, "eth_sendRawTransaction", one(shape_json(raw.p, raw.n)), &v, err);
+
+    if (rc == E_OK)
+        rc = shape_fixed(v, "transaction hash", hash->b, sizeof(hash->b), err);
+    json_decref(v);
+    return rc;
+}
+
+/* ---- fees, calls, state ---- */
+
+enum err_code rpc_fees(struct rpc *r, uint64_t *base_fee, uint64_t *priority_fee, struct err *err)
+{
+    const json_t *rewards;
+    const json_t *fees;
+    uint64_t base = 0;
+    uint64_t priority = 0;
+    json_t *v = NULL;
+    enum err_code rc =
+        call_object(r, "eth_feeHistory", json_pack("[s, s, [i]]", "0x1", "latest", 50), &v, err);
+
+    if (rc != E_OK)
+        return rc;
+    fees = json_object_get(v, "baseFeePerGas"); /* the last one is the next block's */
+    rc = shape_u64(json_array_get(fees, json_array_size(fees) - 1), "base fee", &base, err);
+    rewards = json_array_get(json_object_get(v, "reward"), 0);
+    if (rc == E_OK && call_u64(r, "eth_maxPriorityFeePerGas", json_array(), &priority, err) != E_OK)
+        rc = shape_u64(json_array_get(rewards, 0), "priority fee", &priority, err);
+    json_decref(v);
+    if (rc == E_OK) {
+        *base_fee = base;
+        *priority_fee = priority;
+    }
+    return rc;
+}
+
+static json_t *call_object_of(const struct address *from, struct address to, struct bytes data)
+{
+    json_t *v = json_pack("{s:o, s:o}", "to", shape_json(to.b, sizeof(to.b)), "data",
+                          shape_json(data.p, data.n));
+
+    if (from)
+        json_object_set_new(v, "from", shape_json(from->b, sizeof(from->b)));
+    return v;
+}
+
+enum err_code rpc_estimate_gas(struct rpc *r, struct address from, struct address to,
+                               struct bytes data, uint64_t *out, struct err *err)
+{
+    return call_u64(r, "eth_estimateGas", one(call_object_of(&from, to, data)), out, err);
+}
+
+static enum err_code call_bytes(struct rpc *r, const char *method, json_t *params,
+                                struct arena *arena, struct bytes *out, struct err *err)
+{
+    json_t *v = NULL;
+    enum err_code rc = rpc_call(r, method, params, &v, err);
+
+    if (rc == E_OK)
+        rc = shape_bytes(v, method, arena, out, err);
+    json_decref(v);
+    return rc;
+}
+
+enum err_code rpc_read(struct rpc *r, struct address to, struct bytes data, const char *tag,
+                       struct arena *a, struct bytes *out, struct err *err)
+{
+    json_t *params = json_pack("[o, s]", call_object_of(NULL, to, data), tag);
+
+    return call_bytes(r, "eth_call", params, a, out, err);
+}
+
+enum err_code rpc_code(struct rpc *r, struct address a, const char *tag, struct arena *arena,
+                       struct bytes *out, struct err *err)
+{
+    return call_bytes(r, "eth_getCode", address_and_tag(a, tag), arena, out, err);
+}
+
+enum err_code rpc_balance(struct rpc *r, struct address a, const char *tag, uint8_t out[32],
+                          struct err *err)
+{
+    json_t *v = NULL;
+    enum err_code rc = rpc_call(r, "eth_getBalance", address_and_tag(a, tag), &v, err);
+
+    if (rc == E_OK)
+        rc = shape_word(v, "balance", out, err);
+    json_decref(v);
+    return rc;
+}
