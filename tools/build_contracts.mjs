@@ -13,14 +13,16 @@ const out = join(resolve(root, process.env.BUILD || 'build'), 'contracts');
 
 const settings = {
     // Which fork chain 1071 runs is not published, so the code asks for as little as it can: no
-    // PUSH0 (Shanghai), no MCOPY and no transient storage (Cancun). Paris has the opcodes of London,
+    // PUSH0 (Shanghai), no MCOPY, no transient storage (Cancun). Paris has the opcodes of London,
     // and every later fork still runs them.
     evmVersion: 'paris',
     // Code is deployed once and run for every batch: runs weigh more than size.
     optimizer: { enabled: true, runs: 10000 },
     // Without the metadata hash the same source gives the same bytes in any folder.
     metadata: { bytecodeHash: 'none' },
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+    outputSelection: {
+        '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] },
+    },
 };
 
 /** An import by package name is read from the tools' own node_modules. */

@@ -12,7 +12,8 @@ function tap(suites) {
     for (const [suite, { test_results }] of Object.entries(suites)) {
         for (const [name, test] of Object.entries(test_results)) {
             const ok = test.status === 'Success';
-            const title = `${suite.split(':')[1]}: ${name.replace(/\(.*/, '').replaceAll('_', ' ')}`;
+            const words = name.replace(/\(.*/, '').replaceAll('_', ' ');
+            const title = `${suite.split(':')[1]}: ${words}`;
             lines.push(`${ok ? 'ok' : 'not ok'} ${lines.length + 1} - ${title}`);
             if (ok) continue;
             failed += 1;

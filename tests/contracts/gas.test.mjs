@@ -50,7 +50,8 @@ async function register_all() {
         const data = encodeFunctionData({ abi: made.vault_abi, functionName: 'register', args });
         // anvil holds this key itself: no estimate, no signature here, one call each.
         hash = await chain.request({ method: 'eth_sendTransaction', params: [{
-            from: c.CLIENT.address, to: at.vault, data, gas: '0x1d4c0', nonce: numberToHex(nonce + i),
+            from: c.CLIENT.address, to: at.vault, data, gas: '0x1d4c0',
+            nonce: numberToHex(nonce + i),
         }] });
     }
     await chain.mine({ blocks: 1 });
@@ -61,9 +62,10 @@ async function register_all() {
 test('gas of an epoch, of a claim and of a registration', async (t) => {
     const registration = await register_all();
     assert.equal(registration.status, 'success');
-    const functionName = 'lastId';
-    assert.equal(await chain.readContract({ address: at.vault, abi: made.vault_abi, functionName }), 1000);
-    await c.send(chain, c.CLIENT, at.vault, made.vault_abi, 'deposit', [c.CLIENT.address], 10n ** 21n);
+    const vault = { address: at.vault, abi: made.vault_abi };
+    assert.equal(await chain.readContract({ ...vault, functionName: 'lastId' }), 1000);
+    const client = [c.CLIENT.address];
+    await c.send(chain, c.CLIENT, at.vault, made.vault_abi, 'deposit', client, 10n ** 21n);
     await settle(rows_of(1));
     for (const size of SIZES) {
         const { gasUsed } = await settle(rows_of(size));
@@ -77,8 +79,8 @@ test('gas of an epoch, of a claim and of a registration', async (t) => {
     const args = [epoch, 1000n, TAG, TAG, entries];
     await c.send(chain, c.SETTLER, at.settlement, made.settlement_abi, 'settle', args);
     const tree = SimpleMerkleTree.of(chunks.map((x) => keccak256(x)), { sortLeaves: false });
-    const claimed = await c.send(chain, c.STRANGER, at.settlement, made.settlement_abi, 'claimPayout',
-        [epoch, chunks[3], 5, tree.getProof(3)]);
+    const claimed = await c.send(chain, c.STRANGER, at.settlement, made.settlement_abi,
+        'claimPayout', [epoch, chunks[3], 5, tree.getProof(3)]);
     t.diagnostic(`claim of 1000, account new: ${claimed.gasUsed} gas`);
     t.diagnostic(`register: ${registration.gasUsed} gas`);
 });

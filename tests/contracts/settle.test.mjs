@@ -62,7 +62,8 @@ test('the deployment script refuses what cannot be right', async () => {
     const other = await c.start_anvil('--chain-id', '1071');
     try {
         await refused({ L1_RPC_URL: other.url }, /OGPU_DEPLOYER_KEY must be .*1071/);
-        const made_there = await c.deploy(other.url, made.build, { OGPU_DEPLOYER_KEY: c.DEV_KEYS[0] });
+        const key = { OGPU_DEPLOYER_KEY: c.DEV_KEYS[0] };
+        const made_there = await c.deploy(other.url, made.build, key);
         assert.equal(made_there.chainId, 1071);
     } finally {
         await other.stop();

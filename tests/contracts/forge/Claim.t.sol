@@ -69,7 +69,9 @@ contract ClaimTest is Base {
     function test_every_root_is_kept() public {
         bytes memory first = Trees.entry(5, 10);
         settle(1, 10, first);
-        for (uint64 epoch = 2; epoch <= 50; ++epoch) settle(epoch, 1, Trees.entry(6, uint48(epoch)));
+        for (uint64 epoch = 2; epoch <= 50; ++epoch) {
+            settle(epoch, 1, Trees.entry(6, uint48(epoch)));
+        }
         pass(DELAY);
         claim(1, first, 0);
         eq(person(5).balance, 10 * UNIT, "root 1 after root 50");

@@ -149,7 +149,9 @@ contract SettleTest is Base {
         settle(1, 1000, Trees.entry(1, 1));
         uint64 huge = type(uint64).max;
         settleReverts(
-            abi.encodeWithSelector(Settlement.Insolvent.selector, uint256(huge) + 1000, 1000 * UNIT),
+            abi.encodeWithSelector(
+                Settlement.Insolvent.selector, uint256(huge) + 1000, 1000 * UNIT
+            ),
             2, huge, Trees.entry(1, 1)
         );
         // Even a pool that could hold it: the sum must fit its counter.
@@ -169,9 +171,8 @@ contract SettleTest is Base {
         bytes memory entries;
         for (uint256 i = 0; i < n; ++i) {
             uint256 r = uint256(keccak256(abi.encode(seed, i)));
-            entries = bytes.concat(
-                entries, abi.encodePacked(uint32(1 + r % 40) | uint32((r >> 64) << 31), uint48(r >> 128))
-            );
+            uint32 id = uint32(1 + r % 40) | uint32((r >> 64) << 31);
+            entries = bytes.concat(entries, abi.encodePacked(id, uint48(r >> 128)));
         }
         settle(1, 0, entries);
         (bytes32 kept,) = settlement.rootOf(1);
