@@ -74,6 +74,14 @@ SELECT a.id AS attempt, a.task_id AS task, t.source_id AS source, a.state, a.epo
        t.function, t.input, t.input_digest, t.input_blobs, t.reward::text AS reward, ogpu_us(t.expires_at) AS expires_at
   FROM attempt a JOIN task t ON t.id = a.task_id JOIN source s ON s.id = t.source_id WHERE a.id = $1 AND a.provider_id = $2;
 
+-- name: attempt_get
+-- What a call about an attempt needs first: its task, by which the call is routed, and what its response must sign.
+-- class: read
+-- params: attempt uuid, provider uuid
+-- returns: task uuid, source uuid, state text, epoch int4, manifest_hash bytea, input_digest bytea
+SELECT a.task_id AS task, t.source_id AS source, a.state, a.epoch, s.manifest_hash, t.input_digest
+  FROM attempt a JOIN task t ON t.id = a.task_id JOIN source s ON s.id = t.source_id WHERE a.id = $1 AND a.provider_id = $2;
+
 -- name: attempt_heartbeat
 -- Extends a live lease; tells the worker to stop when the attempt or its task has ended.
 -- class: write

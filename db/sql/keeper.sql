@@ -4,8 +4,8 @@
 -- name: due_expiries
 -- class: read
 -- params: max int4
--- returns: id uuid
-SELECT t.id FROM task t
+-- returns: id uuid, source uuid
+SELECT t.id, t.source_id AS source FROM task t
  WHERE t.status IN ('queued', 'running', 'verifying') AND t.expires_at <= ogpu_now()
    AND NOT EXISTS (SELECT FROM response r WHERE r.task_id = t.id AND r.state IN ('checking', 'passed'))
  ORDER BY t.expires_at LIMIT $1;

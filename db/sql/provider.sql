@@ -117,18 +117,18 @@ SELECT p.id, p.address, a.address AS master, p.master_signed, p.environments, p.
 
 -- name: provider_heartbeat
 -- class: write
--- params: id uuid, devices text?, slots int4
--- returns: call int4, outcome text
+-- params: id uuid, devices text?, slots int4?
+-- returns: call int4, outcome text, last_seen_at time?
 -- lock: provider
 SELECT id FROM provider WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, id, devices, slots FROM unnest($1::uuid[], $2::text[], $3::int4[]) WITH ORDINALITY AS u(id, devices, slots, o)
 ), u AS (
-    UPDATE provider p SET last_seen_at = ogpu_now(), devices = COALESCE(c.devices, p.devices), slots = c.slots
-      FROM c WHERE p.id = c.id RETURNING p.id
+    UPDATE provider p SET last_seen_at = ogpu_now(), devices = COALESCE(c.devices, p.devices), slots = COALESCE(c.slots, p.slots)
+      FROM c WHERE p.id = c.id RETURNING p.id, p.last_seen_at
 )
-SELECT c.call, CASE WHEN u.id IS NULL THEN 'provider_not_found' ELSE 'ok' END AS outcome FROM c LEFT JOIN u USING (id) ORDER BY c.call;
+SELECT c.call, CASE WHEN u.id IS NULL THEN 'provider_not_found' ELSE 'ok' END AS outcome, ogpu_us(u.last_seen_at) AS last_seen_at FROM c LEFT JOIN u USING (id) ORDER BY c.call;
 
 -- name: registration_put
 -- class: slow

@@ -119,13 +119,14 @@ SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.inp
  ORDER BY t.id DESC;
 
 -- name: task_attempts
+-- Newest first; `before` 0 starts at the end.
 -- class: read
--- params: id uuid, account int8
+-- params: id uuid, account int8, before int4, max int4
 -- returns: found bool, id uuid?, epoch int4?, provider uuid?, state text?, started_at time?, lease_until time?, ended_at time?, error_code text?, error_message text?, response uuid?, seq int4?, reason text?
 SELECT true AS found, a.id, a.epoch, a.provider_id AS provider, a.state, ogpu_us(a.started_at) AS started_at, ogpu_us(a.lease_until) AS lease_until,
        ogpu_us(a.ended_at) AS ended_at, a.error_code, a.error_message, r.id AS response, r.seq, r.reason
-  FROM task t LEFT JOIN attempt a ON a.task_id = t.id LEFT JOIN response r ON r.attempt_id = a.id
- WHERE t.id = $1 AND t.account_id = $2 ORDER BY a.epoch;
+  FROM task t LEFT JOIN attempt a ON a.task_id = t.id AND ($3 = 0 OR a.epoch < $3) LEFT JOIN response r ON r.attempt_id = a.id
+ WHERE t.id = $1 AND t.account_id = $2 ORDER BY a.epoch DESC LIMIT $4;
 
 -- name: task_events
 -- class: read
