@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/task_fsm.h"
+
+static const struct task_edge edges[] = {
+    {TASK_QUEUED, TASK_EV_CLAIM, TASK_REST_LIVE, TASK_RUNNING, BY_PROVIDER},
+    {TASK_RUNNING, TASK_EV_CLAIM, TASK_REST_LIVE, TASK_RUNNING, BY_PROVIDER},
+    {TASK_VERIFYING, TASK_EV_CLAIM, TASK_REST_CHECKING, TASK_VERIFYING, BY_PROVIDER},
+
+    {TASK_RUNNING, TASK_EV_ATTEMPT_ENDED, TASK_REST_LIVE, TASK_RUNNING, BY_PROVIDER | BY_KEEPER},
+    {TASK_RUNNING, TASK_EV_ATTEMPT_ENDED, TASK_REST_NONE, TASK_QUEUED, BY_PROVIDER | BY_KEEPER},
+    {TASK_VERIFYING, TASK_EV_ATTEMPT_ENDED, TASK_REST_CHECKING, TASK_VERIFYING,
+     BY_PROVIDER | BY_KEEPER},
+
+    {TASK_RUNNING, TASK_EV_RESPOND, TASK_REST_CHECKING, TASK_VERIFYING, BY_PROVIDER},
+    {TASK_VERIFYING, TASK_EV_RESPOND, TASK_REST_CHECKING, TASK_VERIFYING, BY_PROVIDER},
+
+    {TASK_VERIFYING, TASK_EV_PASS, TASK_REST_CHECKING, TASK_VERIFYING, BY_CHECKER},
+    {TASK_VERIFYING, TASK_EV_REJECT, TASK_REST_CHECKING, TASK_VERIFYING, BY_CHECKER},
+    {TASK_VERIFYING, TASK_EV_REJECT, TASK_REST_LIVE, TASK_RUNNING, BY_CHECKER},
+    {TASK_VERIFYING, TASK_EV_REJECT, TASK_REST_NONE, TASK_QUEUED, BY_CHECKER},
+    {TASK_VERIFYING, TASK_EV_ACCEPT, TASK_REST_NONE, TASK_SUCCEEDED, BY_CHECKER},
+
+    {TASK_QUEUED, TASK_EV_CANCEL, TASK_REST_NONE, TASK_CANCELED, BY_CLIENT},
+
+    /* A response that came in time gets its verdict first, so verifying does not expire. */
+    {TASK_QUEUED, TASK_EV_EXPIRE, TASK_REST_NONE, TASK_EXPIRED, BY_KEEPER},
+    {TASK_RUNNING, TASK_EV_EXPIRE, TASK_REST_NONE, TASK_EXPIRED, BY_KEEPER},
+
+    {TASK_RUNNING, TASK_EV_EXHAUST, TASK_REST_NONE, TASK_FAILED, BY_PROVIDER | BY_KEEPER},
+    {TASK_VERIFYING, TASK_EV_EXHAUST, TASK_REST_NONE, TASK_FAILED, BY_CHECKER},
+};
+
+static const char *const status_names[TASK_STATUS_COUNT] = {
+    [TASK_QUEUED] = "queued",       [TASK_RUNNING] = "running", [TASK_VERIFYING] = "verifying",
+    [TASK_SUCCEEDED] = "succeeded", [TASK_FAILED] = "failed",   [TASK_CANCELED] = "canceled",
+    [TASK_EXPIRED] = "expired",
+};
+
+static const char *const event_names[TASK_EVENT_COUNT] = {
+    [TASK_EV_CLAIM] = "claim",     [TASK_EV_ATTEMPT_ENDED] = "attempt_ended",
+    [TASK_EV_RESPOND] = "respond", [TASK_EV_PASS] = "pass",
+    [TASK_EV_REJECT] = "reject",   [TASK_EV_ACCEPT] = "accept",
+    [TASK_EV_CANCEL] = "cancel",   [TASK_EV_EXPIRE] = "expire",
+    [TASK_EV_EXHAUST] = "exhaust",
+};
+
+bool task_is_open(enum task_status s)
+{
+    return s == TASK_QUEUED || s == TASK_RUNNING || s == TASK_VERIFYING;
+}
+
+enum err_code task_next(enum task_status from, enum task_event event, enum task_rest rest,
+                        enum task_actor actor, enum task_status *out, struct err *err)
+{
+    if (!task_is_open(from))
+        return err_set(err, E_TASK_CLOSED, "the task is %s", task_status_name(from));
+    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+        const struct task_edge *e = &edges[i];
+
+        if (e->from != from || e->event != event || e->rest != rest)
+            continue;
+        if ((e->actors & actor) == 0)
+            return err_set(err, E_SCOPE_DENIED, "%s of a %s task is not for this actor",
+                           event_names[event], status_names[from]);
+        *out = e->to;
+        return E_OK;
+    }
+    if (event == TASK_EV_CANCEL && from != TASK_QUEUED)
+        return err_set(err, E_TASK_RUNNING, "the task is %s", status_names[from]);
+    return err_set(err, E_INTERNAL, "%s does not happen to a %s task", task_event_name(event),
+                   status_names[from]);
+}
+
+const char *task_status_name(enum task_status s)
+{
+    return (unsigned)s < TASK_STATUS_COUNT ? status_names[s] : "unknown";
+}
+
+const char *task_event_name(enum task_event e)
+{
+    return (unsigned)e < TASK_EVENT_COUNT ? event_names[e] : "unknown";
+}
+
+bool task_status_parse(struct text s, enum task_status *out)
+{
+    for (size_t i = 0; i < TASK_STATUS_COUNT; i++) {
+        if (text_is(s, status_names[i])) {
+            *out = (enum task_status)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct task_edge *task_edges(size_t *n)
+{
+    *n = ARRAY_LEN(edges);
+    return edges;
+}
