@@ -219,10 +219,14 @@ $(BUILD)/tests/support/fields_driver: $(BUILD)/obj/tests/support/fields_driver.o
 unit: $(UNIT)
 	@tests/run --build $(BUILD) unit/
 
+# Other test programs: an area with C of its own brings rules and names them in TEST_PROGRAMS.
+TEST_PROGRAMS :=
+include $(sort $(wildcard tests/*/rules.mk))
+
 # ---- the rest ---------------------------------------------------------------------------------
 
 test: deps
-	@$(MAKE) --no-print-directory all $(UNIT)
+	@$(MAKE) --no-print-directory all $(UNIT) $(TEST_PROGRAMS)
 	@tests/run --build $(BUILD)
 
 lint: deps
@@ -253,7 +257,7 @@ asan: deps
 	    all asan-units
 	@tests/run --build $(BUILD)-asan
 .PHONY: asan-units
-asan-units: $(UNIT)
+asan-units: $(UNIT) $(TEST_PROGRAMS)
 
 clean:
 	rm -rf $(BUILD)
