@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/** One statement that returns (id, detail) rows where the books are wrong, and none where they are right. */
+/** One statement that returns (id, detail) rows where the books are wrong, and none where they are
+ * right. */
 struct invariant {
     const char *name;
     const char *sql;

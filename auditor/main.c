@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ogpu-auditor: a read-only second opinion on the books. It shares no code with the gateway: its own connection, its own
- * SQL, one REPEATABLE READ snapshot for all of it.
+ * ogpu-auditor: a read-only second opinion on the books. It shares no code with the gateway: its
+ * own connection, its own SQL, one REPEATABLE READ snapshot for all of it.
  *
  * usage: ogpu-auditor [--only NAME] [--list] [--quiet]      with DATABASE_URL in the environment
  * exit:  0 nothing found, 1 findings, 2 the audit could not be made
@@ -23,7 +23,8 @@ struct options {
 
 static int usage(void)
 {
-    fputs("usage: ogpu-auditor [--only NAME] [--list] [--quiet]   (DATABASE_URL says where)\n", stderr);
+    fputs("usage: ogpu-auditor [--only NAME] [--list] [--quiet]   (DATABASE_URL says where)\n",
+          stderr);
     return 2;
 }
 
@@ -73,7 +74,8 @@ static int audit(PGconn *conn, const struct options *options)
     long total = 0;
     size_t asked = 0;
 
-    if (!command(conn, "SET default_transaction_read_only = on") || !command(conn, "SET jit = off") ||
+    if (!command(conn, "SET default_transaction_read_only = on") ||
+        !command(conn, "SET jit = off") ||
         !command(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         return 2;
     for (size_t i = 0; i < invariant_count; i++) {
