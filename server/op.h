@@ -100,7 +100,13 @@ enum op_next op_file(struct op *op, int status, int fd_stolen, int64_t offset, i
 /** Answer with bytes that live in the arena or for ever. */
 enum op_next op_bytes(struct op *op, int status, const void *p, size_t n, const char *media_type);
 
-/** Add a reply header; copied. */
+/**
+ * Answer with bytes that live in the arena or for ever, and a strong ETag; 304 when If-None-Match names it.
+ * Cache-Control is `private, no-cache` unless op_header() set another before.
+ */
+enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const char *media_type, const char *tag);
+
+/** Add a reply header; copied. A later op_fail() forgets headers added before it. */
 void op_header(struct op *op, const char *name, const char *value);
 
 /**

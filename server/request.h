@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 
 #include "db/lane.h"
+#include "server/auth.h"
 #include "server/guard.h"
 #include "server/loop.h"
 #include "server/op.h"
@@ -63,11 +64,15 @@ struct request {
     enum stage stage;
     bool suspended; /**< libmicrohttpd does not look at the connection */
     bool finished;  /**< the reply went out whole */
+    bool head_done; /**< the body may come */
+    bool body_ended; /**< of a stream: its operation was told */
+    bool parsed;    /**< the operation's first step ran */
     char method[16];
     struct text query; /**< raw */
     const char *fault; /**< of the target, before anything decoded it */
     struct guard guard;
     struct route_match match;
+    struct credential credential;
     struct reply reply;
     struct cleanup *cleanups;
 
@@ -75,6 +80,7 @@ struct request {
     size_t body_n;
     size_t body_room;
     uint64_t body_seen; /**< all body bytes, thrown away or not */
+    uint64_t dropped;   /**< body bytes that came after a refusal */
     struct stream *stream;
 
     /* The step that comes next and what it waits for. */
