@@ -137,8 +137,8 @@ SELECT call, CASE fate WHEN 'old' THEN old_outcome WHEN 'made' THEN 'ok' ELSE fa
 -- Newest first; a zero `before` starts at the end.
 -- class: read
 -- params: account int8, before uuid?, max int4
--- returns: id uuid, amount wei, created_at time, batch uuid?, settlement text, tx_hash bytea?
+-- returns: id uuid, amount wei, created_at time, batch uuid?, settlement text
 SELECT w.id, w.amount::text AS amount, ogpu_us(w.created_at) AS created_at, l.batch_id AS batch,
-       COALESCE(b.state, 'pending') AS settlement, b.tx_hash
+       COALESCE(b.state, 'pending') AS settlement
   FROM withdrawal w JOIN ledger_entry l ON l.ref = w.id AND l.kind = 'withdraw' LEFT JOIN batch b ON b.id = l.batch_id
  WHERE w.account_id = $1 AND ($2::uuid IS NULL OR w.id < $2) ORDER BY w.id DESC LIMIT $3;

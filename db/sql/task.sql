@@ -2,10 +2,11 @@
 
 -- name: task_submit
 -- Freezes the reward and writes task, event and ledger entry. The balance row is the fence: it orders the submits of one
--- account over all gateways, so the work statement's fresh snapshot sees every earlier twin of an idempotency key.
+-- account over all gateways, so the work statement's fresh snapshot sees every earlier twin of an idempotency key. An empty
+-- function is the manifest's, else 'run'.
 -- class: write
 -- params: id uuid, account int8, key uuid, source uuid, reward wei, fee_bps int4, racers int4, expires_in_s int4, function text, input text, input_digest bytea, input_blobs bytea, metadata text, idem_key text?, fingerprint bytea
--- returns: call int4, outcome text, replayed bool, id uuid, manifest_hash bytea?, created_at time, expires_at time
+-- returns: call int4, outcome text, replayed bool, id uuid, function text?, manifest_hash bytea?, created_at time, expires_at time
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id = ANY($2::int8[]) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
@@ -18,7 +19,9 @@ WITH RECURSIVE c AS MATERIALIZED (
                                 input_blobs, metadata, idem_key, fingerprint, o),
            (SELECT ogpu_now() AS at) n
 ), j AS MATERIALIZED (
-    SELECT c.*, b.available, s.manifest_hash, i.ref AS old_ref, i.at AS old_at, i.outcome AS old_outcome, t.created_at AS made_at,
+    SELECT c.*, b.available, s.manifest_hash, i.ref AS old_ref,
+           CASE WHEN c.function <> '' THEN c.function ELSE COALESCE(s.manifest::json ->> 'function', 'run') END AS run,
+           i.at AS old_at, i.outcome AS old_outcome, t.created_at AS made_at,
            CASE WHEN i.ref IS NOT NULL AND (i.operation <> 'task_submit' OR i.fingerprint <> c.fingerprint) THEN 'idempotency_key_reused'
                 WHEN i.ref IS NOT NULL THEN 'old'
                 WHEN t.id IS NOT NULL THEN 'made'
@@ -54,7 +57,7 @@ WITH RECURSIVE c AS MATERIALIZED (
 ), t AS (
     INSERT INTO task (id, account_id, source_id, status, delivery, reward, fee_bps, racers, function, input, input_digest,
                       input_blobs, metadata, created_at, updated_at, expires_at)
-    SELECT id, account, source, 'queued', 'first_valid', reward, fee_bps, racers, function, input, input_digest, input_blobs,
+    SELECT id, account, source, 'queued', 'first_valid', reward, fee_bps, racers, run, input, input_digest, input_blobs,
            metadata, at, at, at + expires_in_s * interval '1 second' FROM f WHERE fate = 'ok'
 ), e AS (
     INSERT INTO task_event (task_id, seq, type, to_status, at) SELECT id, 1, 'created', 'queued', at FROM f WHERE fate = 'ok'
@@ -75,7 +78,7 @@ WITH RECURSIVE c AS MATERIALIZED (
 )
 SELECT call, CASE fate WHEN 'old' THEN old_outcome WHEN 'made' THEN 'ok' ELSE fate END AS outcome,
        (fate = 'old' AND old_ref <> id) AS replayed,
-       CASE WHEN fate = 'old' THEN old_ref ELSE id END AS id, manifest_hash,
+       CASE WHEN fate = 'old' THEN old_ref ELSE id END AS id, run AS function, manifest_hash,
        ogpu_us(COALESCE(old_at, made_at, at)) AS created_at,
        ogpu_us(COALESCE(old_at, made_at, at) + expires_in_s * interval '1 second') AS expires_at
   FROM f ORDER BY call;
@@ -119,14 +122,13 @@ SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.inp
  ORDER BY t.id DESC;
 
 -- name: task_attempts
--- Newest first; `before` 0 starts at the end.
 -- class: read
--- params: id uuid, account int8, before int4, max int4
+-- params: id uuid, account int8
 -- returns: found bool, id uuid?, epoch int4?, provider uuid?, state text?, started_at time?, lease_until time?, ended_at time?, error_code text?, error_message text?, response uuid?, seq int4?, reason text?
 SELECT true AS found, a.id, a.epoch, a.provider_id AS provider, a.state, ogpu_us(a.started_at) AS started_at, ogpu_us(a.lease_until) AS lease_until,
        ogpu_us(a.ended_at) AS ended_at, a.error_code, a.error_message, r.id AS response, r.seq, r.reason
-  FROM task t LEFT JOIN attempt a ON a.task_id = t.id AND ($3 = 0 OR a.epoch < $3) LEFT JOIN response r ON r.attempt_id = a.id
- WHERE t.id = $1 AND t.account_id = $2 ORDER BY a.epoch DESC LIMIT $4;
+  FROM task t LEFT JOIN attempt a ON a.task_id = t.id LEFT JOIN response r ON r.attempt_id = a.id
+ WHERE t.id = $1 AND t.account_id = $2 ORDER BY a.epoch;
 
 -- name: task_events
 -- class: read
