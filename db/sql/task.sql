@@ -86,12 +86,12 @@ SELECT call, CASE fate WHEN 'old' THEN old_outcome WHEN 'made' THEN 'ok' ELSE fa
 -- name: task_get
 -- class: read
 -- params: id uuid, account int8
--- returns: id uuid, status text, source uuid, manifest_hash bytea, function text, input_digest bytea, reward wei, fee_bps int4, racers int4, delivery text, live int4, attempts int4, failures int4, version int4, metadata text, error_code text?, error_message text?, created_at time, updated_at time, expires_at time, finished_at time?, response uuid?, attempt uuid?, provider uuid?, outputs text?, output_digest bytea?, accepted_at time?, settlement text, batch uuid?, tx_hash bytea?
+-- returns: id uuid, status text, source uuid, manifest_hash bytea, function text, input_digest bytea, reward wei, fee_bps int4, racers int4, delivery text, live int4, attempts int4, failures int4, version int4, metadata text, error_code text?, error_message text?, created_at time, updated_at time, expires_at time, finished_at time?, response uuid?, attempt uuid?, provider uuid?, outputs text?, output_digest bytea?, signature bytea?, accepted_at time?, settlement text, batch uuid?, tx_hash bytea?
 SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.input_digest, t.reward::text AS reward, t.fee_bps, t.racers,
        t.delivery, t.live, t.epoch AS attempts, t.failures, t.version, t.metadata, t.error_code, t.error_message,
        ogpu_us(t.created_at) AS created_at, ogpu_us(t.updated_at) AS updated_at, ogpu_us(t.expires_at) AS expires_at,
        ogpu_us(t.finished_at) AS finished_at, r.id AS response, r.attempt_id AS attempt, a.provider_id AS provider, r.outputs,
-       r.output_digest, ogpu_us(r.decided_at) AS accepted_at,
+       r.output_digest, r.signature, ogpu_us(r.decided_at) AS accepted_at,
        CASE WHEN l.ref IS NULL THEN 'none' ELSE COALESCE(b.state, 'pending') END AS settlement, l.batch_id AS batch, b.tx_hash
   FROM task t JOIN source s ON s.id = t.source_id
   LEFT JOIN response r ON r.id = t.winner
@@ -104,12 +104,12 @@ SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.inp
 -- Newest first.
 -- class: read
 -- params: account int8, status text?, source uuid?, before uuid?, max int4
--- returns: id uuid, status text, source uuid, manifest_hash bytea, function text, input_digest bytea, reward wei, fee_bps int4, racers int4, delivery text, live int4, attempts int4, failures int4, version int4, metadata text, error_code text?, error_message text?, created_at time, updated_at time, expires_at time, finished_at time?, response uuid?, attempt uuid?, provider uuid?, outputs text?, output_digest bytea?, accepted_at time?, settlement text, batch uuid?, tx_hash bytea?
+-- returns: id uuid, status text, source uuid, manifest_hash bytea, function text, input_digest bytea, reward wei, fee_bps int4, racers int4, delivery text, live int4, attempts int4, failures int4, version int4, metadata text, error_code text?, error_message text?, created_at time, updated_at time, expires_at time, finished_at time?, response uuid?, attempt uuid?, provider uuid?, outputs text?, output_digest bytea?, signature bytea?, accepted_at time?, settlement text, batch uuid?, tx_hash bytea?
 SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.input_digest, t.reward::text AS reward, t.fee_bps, t.racers,
        t.delivery, t.live, t.epoch AS attempts, t.failures, t.version, t.metadata, t.error_code, t.error_message,
        ogpu_us(t.created_at) AS created_at, ogpu_us(t.updated_at) AS updated_at, ogpu_us(t.expires_at) AS expires_at,
        ogpu_us(t.finished_at) AS finished_at, r.id AS response, r.attempt_id AS attempt, a.provider_id AS provider, r.outputs,
-       r.output_digest, ogpu_us(r.decided_at) AS accepted_at,
+       r.output_digest, r.signature, ogpu_us(r.decided_at) AS accepted_at,
        CASE WHEN l.ref IS NULL THEN 'none' ELSE COALESCE(b.state, 'pending') END AS settlement, l.batch_id AS batch, b.tx_hash
   FROM (SELECT * FROM task
          WHERE account_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR source_id = $3)
