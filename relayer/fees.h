@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RELAYER_FEES_H
+#define RELAYER_FEES_H
+
+#include "lib/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Wei per gas of one transaction; on a legacy chain `max_fee` is the gas price and `tip` 0. */
+struct fees {
+    uint64_t max_fee;
+    uint64_t tip;
+};
+
+/** What the operator will pay at most. */
+struct fee_cap {
+    uint64_t max_fee;
+    uint64_t tip;
+};
+
+/** First offer: twice the next base fee plus the tip, within the cap. */
+struct fees fees_first(uint64_t base_fee, uint64_t tip, const struct fee_cap *cap);
+
+/**
+ * The next offer for the same nonce: at least one eighth (12.5 %) above the last in both figures,
+ * since nodes refuse less, and at least what a first offer would be now.
+ *
+ * @return E_RANGE when the cap leaves no room: then the old transaction stays
+ */
+MUST_CHECK enum err_code fees_bump(const struct fees *last, const struct fees *now,
+                                   const struct fee_cap *cap, struct fees *out, struct err *err);
+
+#endif
