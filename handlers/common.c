@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/common.h"
+
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/clock.h"
+#include "lib/hash.h"
+#include "lib/hex.h"
+#include "lib/json.h"
+
+#define DEADLINE_AHEAD_S 86400
+
+uint64_t key_of(struct uuid id)
+{
+    return hash64(id.b, sizeof(id.b));
+}
+
+uint64_t key_of_idempotency(const struct op *op)
+{
+    uint8_t text[8 + 256];
+    size_t n = op->idempotency_key.n;
+
+    if (op->idempotency_key.s == NULL)
+        return 0;
+    if (n > 256)
+        n = 256;
+    memcpy(text, &op->who.account, 8);
+    memcpy(text + 8, op->idempotency_key.s, n);
+    return hash64(text, 8 + n);
+}
+
+struct bytes digest_bytes(const struct op *op, struct digest d)
+{
+    return arena_bytes(op->arena, bytes_of(d.b, sizeof(d.b)));
+}
+
+struct bytes address_bytes(const struct op *op, struct address a)
+{
+    return arena_bytes(op->arena, bytes_of(a.b, sizeof(a.b)));
+}
+
+struct bytes digests_of(const struct op *op, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    uint8_t *out = arena_alloc(op->arena, 32 * n + 1);
+    size_t i;
+    json_t *hex;
+
+    json_array_foreach(list, i, hex)
+    {
+        (void)hex_decode(json_string_value(hex), json_string_length(hex), out + 32 * i, 32);
+    }
+    return bytes_of(out, 32 * n);
+}
+
+enum op_next reply_tagged(struct op *op, json_t *body_stolen)
+{
+    struct text t = json_text(body_stolen, op->arena);
+    struct digest d = sha256(t.s, t.n);
+    char tag[17];
+
+    hex_encode(d.b, 8, tag);
+    return op_json_tagged(op, body_stolen, tag);
+}
+
+enum op_next reply_created(struct op *op, json_t *body_stolen, const char *location)
+{
+    op_header(op, "Location", location);
+    return op_json(op, 201, body_stolen);
+}
+
+bool written(struct op *op, struct text outcome, bool replayed)
+{
+    bool good = op->err.code == E_OK && op->n_rows == 1 && text_is(outcome, "ok");
+
+    if (op->err.code != E_OK)
+        (void)op_fail_err(op);
+    else if (op->n_rows != 1)
+        (void)op_fail(op, E_INTERNAL, "the database answered nothing");
+    else if (!good)
+        (void)op_fail_word(op, outcome);
+    /* After op_fail(): it forgets the headers set before. */
+    if (op->err.code == E_OK && replayed)
+        op_header(op, "Idempotency-Replayed", "true");
+    return good;
+}
+
+bool found(struct op *op, enum err_code missing)
+{
+    if (op->err.code != E_OK)
+        (void)op_fail_err(op);
+    else if (op->n_rows == 0)
+        (void)op_fail(op, missing, "%s.", err_info(missing)->title);
+    return op->err.code == E_OK && op->n_rows > 0;
+}
+
+bool deadline_ok(struct op *op, int64_t deadline_s)
+{
+    int64_t now_s = clock_wall_us() / 1000000;
+
+    if (deadline_s >= now_s && deadline_s <= now_s + DEADLINE_AHEAD_S)
+        return true;
+    (void)op_fail(op, E_SIGNATURE_EXPIRED, "%s",
+                  deadline_s < now_s ? "The signature's deadline has passed."
+                                     : "The signature's deadline is more than a day ahead.");
+    return false;
+}
+
+bool own_provider(struct op *op, struct uuid provider)
+{
+    if (uuid_eq(op->who.provider, provider))
+        return true;
+    (void)op_fail(op, E_SCOPE_DENIED, "The token belongs to another provider.");
+    return false;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "api.h"
+#include "core/task_fsm.h"
+#include "handlers/common.h"
+#include "handlers/page.h"
+#include "handlers/view.h"
+
+/* Both statements return the same columns; the generator names the rows after the statements. */
+_Static_assert(sizeof(struct sql_task_list_row) == sizeof(struct sql_task_get_row),
+               "a listed task has the columns of a read one");
+
+static const char *query_of(struct op *op)
+{
+    const struct in_list_tasks *in = op->in;
+    const char *status = "";
+    const char *source = "";
+    char id[ID_TEXT_MAX];
+
+    if (in->has_status)
+        status =
+            arena_printf(op->arena, "status=%s&", task_status_name((enum task_status)in->status));
+    if (in->has_source) {
+        id_format(ID_SOURCE, in->source, id);
+        source = arena_printf(op->arena, "source=%s&", id);
+    }
+    return arena_printf(op->arena, "%s%slimit=%d", status, source, (int)in->limit);
+}
+
+static enum op_next answer(struct op *op)
+{
+    const struct in_list_tasks *in = op->in;
+    const struct sql_task_list_row *rows = op->rows;
+    size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
+    json_t *data;
+
+    if (op->err.code != E_OK)
+        return op_fail_err(op);
+    data = json_array();
+    for (size_t i = 0; i < n; i++) {
+        struct sql_task_get_row t;
+
+        memcpy(&t, &rows[i], sizeof(t));
+        json_array_append_new(data, view_task(&t));
+    }
+    return page_end(op, data, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
+                    query_of(op));
+}
+
+static enum op_next parse(struct op *op)
+{
+    const struct in_list_tasks *in = op->in;
+    struct sql_task_list *call = arena_alloc(op->arena, sizeof(*call));
+
+    call->account = op->who.account;
+    if (in->has_status)
+        call->status = text_of(task_status_name((enum task_status)in->status));
+    if (in->has_source)
+        call->source = in->source;
+    call->max = (int32_t)in->limit + 1;
+    if (!page_begin(op, in->has_cursor, in->cursor, &call->before, sizeof(call->before)))
+        return OP_REPLY;
+    return op_call(op, SQL_TASK_LIST, call, (uint64_t)op->who.account, 0, answer);
+}
+
+const struct op_def op_list_tasks = {.parse = parse};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/post.h"
+
+#include <stdlib.h>
+
+#include "queue/bell.h"
+#include "queue/slots.h"
+
+struct news {
+    struct uuid source;
+    struct uuid task;
+    int64_t operator;
+    int n;
+};
+
+static void post(struct queue_thread *t, void (*work)(struct queue *q, void *ctx), struct news news)
+{
+    struct news *copy = malloc(sizeof(*copy));
+
+    if (copy == NULL)
+        abort();
+    *copy = news;
+    queue_post(t, work, copy);
+}
+
+static void do_open(struct queue *q, void *ctx)
+{
+    struct news *n = ctx;
+
+    (void)slots_open(q, n->source, n->task, n->n, NULL);
+    queue_ring(q, bell_source(n->source));
+    free(n);
+}
+
+static void do_reopen(struct queue *q, void *ctx)
+{
+    struct news *n = ctx;
+
+    (void)slots_reopen(q, n->source, n->task, NULL);
+    queue_ring(q, bell_source(n->source));
+    queue_ring(q, bell_task(n->task));
+    free(n);
+}
+
+static void do_closed(struct queue *q, void *ctx)
+{
+    struct news *n = ctx;
+
+    (void)slots_drop(q, n->source, n->task, NULL);
+    queue_ring(q, bell_task(n->task));
+    free(n);
+}
+
+static void do_moved(struct queue *q, void *ctx)
+{
+    struct news *n = ctx;
+
+    queue_ring(q, bell_task(n->task));
+    free(n);
+}
+
+static void do_untried(struct queue *q, void *ctx)
+{
+    struct news *n = ctx;
+
+    (void)slots_tried(q, n->source, n->task, n->operator, false, NULL);
+    free(n);
+}
+
+void post_open(struct queue_thread *t, struct uuid source, struct uuid task, int n)
+{
+    post(t, do_open, (struct news){.source = source, .task = task, .n = n});
+}
+
+void post_reopen(struct queue_thread *t, struct uuid source, struct uuid task)
+{
+    post(t, do_reopen, (struct news){.source = source, .task = task});
+}
+
+void post_closed(struct queue_thread *t, struct uuid source, struct uuid task)
+{
+    post(t, do_closed, (struct news){.source = source, .task = task});
+}
+
+void post_moved(struct queue_thread *t, struct uuid task)
+{
+    post(t, do_moved, (struct news){.task = task});
+}
+
+void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t operator)
+{
+    post(t, do_untried, (struct news){.source = source, .task = task, .operator = operator});
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUEUE_POST_H
+#define QUEUE_POST_H
+
+#include <stdint.h>
+
+#include "lib/bytes.h"
+#include "queue/thread.h"
+
+/*
+ * Queue work that nobody waits for, from any thread. What Redis does not get is repaired by the
+ * keeper's resync; bells ring here in any case.
+ */
+
+/** A task has at least `n` open slots; rings the source. */
+void post_open(struct queue_thread *t, struct uuid source, struct uuid task, int n);
+
+/** An attempt ended without winning: one slot more; rings the source and the task. */
+void post_reopen(struct queue_thread *t, struct uuid source, struct uuid task);
+
+/** A task is closed: its slots go, its waiters hear of it. */
+void post_closed(struct queue_thread *t, struct uuid source, struct uuid task);
+
+/** A task has moved on: its waiters hear of it. */
+void post_moved(struct queue_thread *t, struct uuid task);
+
+/** An operator gave a try back: its claims may see the task again. */
+void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t operator);
+
+#endif
