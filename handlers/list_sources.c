@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "api.h"
+#include "eth/address.h"
+#include "handlers/common.h"
+#include "handlers/page.h"
+#include "handlers/view.h"
+
+_Static_assert(sizeof(struct sql_source_list_row) == sizeof(struct sql_source_get_row),
+               "a listed source has the columns of a read one");
+
+static const char *const status_words[] = {
+    [LIST_SOURCES_STATUS_ACTIVE] = "active",
+    [LIST_SOURCES_STATUS_RETIRED] = "retired",
+};
+
+static const char *query_of(struct op *op)
+{
+    const struct in_list_sources *in = op->in;
+    char owner[ADDRESS_TEXT_MAX];
+
+    address_format(in->owner, owner);
+    return arena_printf(op->arena, "%s%s%s%s%s%slimit=%d", in->has_status ? "status=" : "",
+                        in->has_status ? status_words[in->status] : "", in->has_status ? "&" : "",
+                        in->has_owner ? "owner=" : "", in->has_owner ? owner : "",
+                        in->has_owner ? "&" : "", (int)in->limit);
+}
+
+static enum op_next answer(struct op *op)
+{
+    const struct in_list_sources *in = op->in;
+    const struct sql_source_list_row *rows = op->rows;
+    size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
+    json_t *data;
+
+    if (op->err.code != E_OK)
+        return op_fail_err(op);
+    data = json_array();
+    for (size_t i = 0; i < n; i++) {
+        struct sql_source_get_row s;
+
+        memcpy(&s, &rows[i], sizeof(s));
+        json_array_append_new(data, view_source(&s));
+    }
+    return page_end(op, data, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
+                    query_of(op));
+}
+
+static enum op_next parse(struct op *op)
+{
+    const struct in_list_sources *in = op->in;
+    struct sql_source_list *call = arena_alloc(op->arena, sizeof(*call));
+
+    if (in->has_status)
+        call->status = text_of(status_words[in->status]);
+    if (in->has_owner)
+        call->owner = address_bytes(op, in->owner);
+    call->max = (int32_t)in->limit + 1;
+    if (!page_begin(op, in->has_cursor, in->cursor, &call->before, sizeof(call->before)))
+        return OP_REPLY;
+    return op_call(op, SQL_SOURCE_LIST, call, 0, 0, answer);
+}
+
+const struct op_def op_list_sources = {.parse = parse};
