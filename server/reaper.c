@@ -8,6 +8,8 @@
 #define CROWDED_NUM 7
 #define CROWDED_DEN 8
 
+#define SECOND_US 1000000
+
 static bool crowded(const struct reaper *r)
 {
     return r->connections * CROWDED_DEN > r->limits.connections_max * CROWDED_NUM;
@@ -75,7 +77,7 @@ void reaper_progress(struct reaper *r, struct conn *c, int64_t bytes)
     int64_t s = bytes / r->limits.bytes_per_s + 1;
 
     if (s < INT32_MAX)
-        reaper_extend(r, c, c->begun_us + s * 1000000);
+        reaper_extend(r, c, c->begun_us + s * SECOND_US);
 }
 
 void reaper_idle(struct reaper *r, struct conn *c, int64_t now_us)
@@ -104,10 +106,13 @@ void reaper_cut(struct reaper *r, struct conn *c)
     shutdown(c->fd, SHUT_RDWR);
 }
 
-void reaper_cut_idle(struct reaper *r)
+void reaper_cut_idle(struct reaper *r, int64_t now_us)
 {
     for (struct conn *c = r->first; c; c = c->next) {
-        if (c->phase == CONN_IDLE)
+        /* A request may be on its way on a connection that was just made. */
+        bool fresh = c->phase == CONN_HEADERS && now_us - c->begun_us < SECOND_US;
+
+        if (!c->request && !fresh)
             reaper_cut(r, c);
     }
 }
@@ -117,7 +122,7 @@ void reaper_turn(struct reaper *r, int64_t now_us)
     bool full = crowded(r);
 
     for (struct conn *c = r->first; c; c = c->next) {
-        bool in_the_way = full && c->phase == CONN_IDLE && now_us - c->begun_us > 1000000;
+        bool in_the_way = full && c->phase == CONN_IDLE && now_us - c->begun_us > SECOND_US;
 
         if (c->deadline_us <= now_us || in_the_way)
             reaper_cut(r, c);

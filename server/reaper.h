@@ -76,8 +76,8 @@ bool reaper_is_last(const struct reaper *r, const struct conn *c, int64_t now_us
 /** Shut down now; both directions. */
 void reaper_cut(struct reaper *r, struct conn *c);
 
-/** Shut down all that are idle: the gateway drains. */
-void reaper_cut_idle(struct reaper *r);
+/** Shut down all that have no request, not even a coming one: the gateway drains. */
+void reaper_cut_idle(struct reaper *r, int64_t now_us);
 
 /** Shut down what is past its deadline. */
 void reaper_turn(struct reaper *r, int64_t now_us);

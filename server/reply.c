@@ -20,13 +20,13 @@ void reply_clear(struct request *req)
     req->reply = (struct reply){.fd = -1};
 }
 
-bool reply_has(const struct request *req, const char *name)
+static const char *header_of(const struct request *req, const char *name)
 {
     for (const struct reply_header *h = req->reply.headers; h; h = h->next) {
         if (strcasecmp(h->name, name) == 0)
-            return true;
+            return h->value;
     }
-    return false;
+    return NULL;
 }
 
 void op_header(struct op *op, const char *name, const char *value)
@@ -142,7 +142,7 @@ enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const
     const char *etag = arena_printf(op->arena, "\"%s\"", tag);
 
     op_header(op, "ETag", etag);
-    if (!reply_has(request_of(op), "Cache-Control"))
+    if (!header_of(request_of(op), "Cache-Control"))
         op_header(op, "Cache-Control", "private, no-cache");
     if (tag_matches(op->if_none_match, etag))
         return op_empty(op, 304);
@@ -202,6 +202,7 @@ static bool add(struct MHD_Response *response, const char *name, const char *val
 static bool add_headers(struct MHD_Response *response, struct request *req)
 {
     const struct reply *r = &req->reply;
+    const char *cache = header_of(req, "Cache-Control");
     bool ok = add(response, "X-Request-Id", req->op.request_id);
 
     for (const struct reply_header *h = r->headers; h; h = h->next)
@@ -209,9 +210,9 @@ static bool add_headers(struct MHD_Response *response, struct request *req)
     if (r->media_type)
         ok = ok && add(response, "Content-Type", r->media_type) &&
              add(response, "X-Content-Type-Options", "nosniff");
-    if (!reply_has(req, "Cache-Control"))
+    if (!cache)
         ok = ok && add(response, "Cache-Control", "no-store");
-    else if (!reply_has(req, "Vary"))
+    else if (strncmp(cache, "private", 7) == 0)
         ok = ok && add(response, "Vary", "Authorization, X-API-Key");
     if (r->close)
         ok = ok && add(response, "Connection", "close");

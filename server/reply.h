@@ -12,9 +12,6 @@
 /** Take back a reply that was not sent: closes its file, forgets its headers. */
 void reply_clear(struct request *req);
 
-/** Whether a header of this name was added; any case. */
-bool reply_has(const struct request *req, const char *name);
-
 /**
  * Set the reply to a problem (RFC 9457) with the headers its status wants.
  *

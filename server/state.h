@@ -3,6 +3,7 @@
 #define SERVER_STATE_H
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 #include "server/app.h"
 #include "server/loop.h"
@@ -12,6 +13,7 @@
 #include "server/server.h"
 
 struct auth;
+struct db_listen;
 struct statics;
 struct request;
 
@@ -32,6 +34,7 @@ struct server {
     int listen_fd;
     struct router *router;
     struct auth *auth;
+    struct db_listen *revocations; /**< NULL without a database */
     struct statics *statics;
     struct metrics *metrics;
     struct reaper reaper;
@@ -43,6 +46,7 @@ struct server {
     size_t streams;   /**< uploads that hold a piece buffer */
     uint64_t id_state; /**< makes request ids differ; no secret */
 
+    atomic_int stop_asked; /**< the one member other threads touch */
     enum drain_stage drain;
     int64_t drain_at_us; /**< when the next stage begins */
 };
