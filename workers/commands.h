@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_COMMANDS_H
+#define WORKERS_COMMANDS_H
+
+/** The subcommands; each gets the arguments behind its word and returns the exit status. */
+
+/** `try`: run a source from a local archive, once, as a task would run it; prints how it ended as
+ * JSON. */
+int command_try(int argc, char **argv);
+
+/** `doctor`: what containers need and whether it is here. Exit 1 when something is missing. */
+int command_doctor(int argc, char **argv);
+
+/** `key FILE`: make a provider key (when there is none) and print its address. */
+int command_key(int argc, char **argv);
+
+/** The agent: claim, run, sign, respond until told to end. */
+int command_agent(int argc, char **argv);
+
+#endif

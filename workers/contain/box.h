@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_CONTAIN_BOX_H
+#define WORKERS_CONTAIN_BOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+/*
+ * A box is one run of one source in one container. The worker never touches the container itself:
+ * box_run() starts a supervisor process (this program again, with nothing but a socket: no key, no
+ * token, no environment) in a pid and mount namespace of its own. Whatever ends the worker ends the
+ * supervisor, and the kernel then ends every process in that pid namespace, container included.
+ */
+
+#define BOX_ARGS_MAX    128
+#define BOX_ENV_MAX     192
+#define BOX_INPUTS_MAX  64
+#define BOX_OUTPUTS_MAX 65 /**< 64 files and output.json */
+#define BOX_NAME_MAX    129
+#define BOX_REASON_MAX  256
+
+/** How the source is talked to; the manifest's `contract`. */
+enum box_contract { BOX_EXEC, BOX_HTTP };
+
+/** How a run ended. */
+enum box_end {
+    BOX_OK,
+    BOX_EXIT,         /**< left with a status other than 0 (http: left before its callback) */
+    BOX_SIGNAL,       /**< died by a signal that was not ours */
+    BOX_OOM,          /**< the kernel killed it at its memory limit */
+    BOX_TIMEOUT,      /**< wall clock */
+    BOX_OUTPUT_LIMIT, /**< more output bytes or files than the manifest allows */
+    BOX_BAD_OUTPUT,   /**< not JSON, a link, a device, a name we do not carry, a refused function */
+    BOX_START_FAILURE, /**< the runtime could not start it */
+    BOX_STOPPED,       /**< we were told to stop */
+    BOX_END_COUNT
+};
+
+/** What one run may use; all in bytes, milliseconds, counts. */
+struct box_limits {
+    int64_t memory_bytes;
+    int64_t pids;
+    int64_t cpu_millis; /**< thousandths of one CPU */
+    int64_t tmp_bytes;
+    int64_t output_bytes;
+    int64_t output_files;
+    int64_t wall_ms;
+};
+
+/** A file that the container finds as /in/<name>, read only. */
+struct box_input {
+    const char *name;
+    const char *path;
+};
+
+/** One run. All strings are borrowed for the length of box_run(). */
+struct box_spec {
+    const char *id;            /**< [A-Za-z0-9_-]{1,64}, unique on this machine; names the cgroup */
+    const char *runtime;       /**< absolute path of crun, runc or their like */
+    const char *rootfs;        /**< absolute path of the unpacked image */
+    const char *cgroup_parent; /**< "" or "/a/b": the cgroup that holds ours */
+    const char *args[BOX_ARGS_MAX];
+    size_t arg_count;
+    const char *env[BOX_ENV_MAX]; /**< NAME=value */
+    size_t env_count;
+    const char *cwd;
+    uint32_t uid; /**< inside the container; never 0 */
+    uint32_t gid;
+    uint32_t uid_base; /**< host id of the container's 0; 65,536 ids are ours from there */
+    enum box_contract contract;
+    const char *function;     /**< http: part of the path; exec: the caller put it into the input */
+    const char *task_address; /**< http: 0x and 40 hex digits */
+    struct box_limits limits;
+    struct box_input inputs[BOX_INPUTS_MAX];
+    size_t input_count;
+};
+
+/** One output: a read-only descriptor of bytes that nobody can change any more. */
+struct box_output {
+    char name[BOX_NAME_MAX];
+    int fd;
+    int64_t size;
+};
+
+struct box_usage {
+    int64_t start_ms; /**< from the request to a started container */
+    int64_t wall_ms;  /**< from start to end */
+    int64_t cpu_us;
+    int64_t memory_peak;
+    int64_t oom_kills;
+    int64_t pids_refused;
+};
+
+struct box_result {
+    enum box_end end;
+    int status;                  /**< exit status, or the signal's number */
+    char reason[BOX_REASON_MAX]; /**< one printable sentence; empty for BOX_OK */
+    struct box_usage usage;
+    struct box_output outputs[BOX_OUTPUTS_MAX];
+    size_t output_count;
+};
+
+/**
+ * Run a source to its end.
+ *
+ * @input    exec: the bytes on stdin; http: the body of POST /run/...
+ * @stop_fd  readable when the run shall end (BOX_STOPPED); -1 for never
+ * @out      outputs only with BOX_OK; give back with box_result_done()
+ * @return   E_INTERNAL, E_IO when the supervisor itself could not work; an end of the source is no
+ * error
+ */
+MUST_CHECK enum err_code box_run(const struct box_spec *spec, const void *input, size_t input_len,
+                                 int stop_fd, struct box_result *out, struct err *err);
+
+/** Close the outputs. */
+void box_result_done(struct box_result *r);
+
+/** "ok", "exit", "out_of_memory" and so on: the code that is reported; static. */
+const char *box_end_word(enum box_end end);
+
+/** The supervisor's main: never returns to the worker's own code. @sock the socket box_run() made.
+ */
+int box_supervisor_main(int sock);
+
+/** The word on the command line that makes this program a supervisor. */
+#define BOX_SUPERVISOR_WORD "contain-supervisor"
+
+#endif

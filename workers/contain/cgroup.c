@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "workers/contain/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#define MOUNT "/sys/fs/cgroup"
+
+static const char *const v1_controllers[] = {"memory",  "pids",    "cpu",   "cpuacct",
+                                             "devices", "freezer", "blkio", "cpuset"};
+
+/* A small file's text, NUL-terminated; false when it cannot be read. */
+static bool slurp(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, out, size - 1);
+    close(fd);
+    if (n < 0)
+        return false;
+    out[n] = '\0';
+    return true;
+}
+
+static bool spit(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = write(fd, text, strlen(text));
+    close(fd);
+    return n == (ssize_t)strlen(text);
+}
+
+/* The number behind `key` ("key 12") or, with key "", the whole file; 0 when absent. */
+static int64_t figure(const char *path, const char *key)
+{
+    char text[4096];
+    if (!slurp(path, text, sizeof(text)))
+        return 0;
+    if (key[0] == '\0')
+        return strtoll(text, NULL, 10);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        size_t n = strlen(key);
+        if (strncmp(line, key, n) == 0 && line[n] == ' ')
+            return strtoll(line + n + 1, NULL, 10);
+    }
+    return 0;
+}
+
+/* Our path in one hierarchy of /proc/self/cgroup: controller "memory", or "" for v2. */
+static bool own_path(const char *controller, char *out, size_t size)
+{
+    char text[4096];
+    if (!slurp("/proc/self/cgroup", text, sizeof(text)))
+        return false;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        char *names = strchr(line, ':');
+        char *path = names ? strchr(names + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = '\0';
+        names++;
+        bool mine = controller[0] == '\0' ? names[0] == '\0' : strstr(names, controller) != NULL;
+        if (!mine || strlen(path) >= size)
+            continue;
+        memcpy(out, path, strlen(path) + 1);
+        if (strcmp(out, "/") == 0)
+            out[0] = '\0';
+        return true;
+    }
+    return false;
+}
+
+static enum err_code need_v1(struct err *err)
+{
+    static const char *const needed[] = {"memory", "pids", "cpu", "devices"};
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        char path[CGROUP_PATH_MAX + 64];
+        snprintf(path, sizeof(path), MOUNT "/%s/cgroup.procs", needed[i]);
+        if (access(path, W_OK) != 0)
+            return err_set(err, E_CONFIG,
+                           "cgroup controller %s cannot be used (%s): no limit could be enforced",
+                           needed[i], strerror(errno));
+    }
+    return E_OK;
+}
+
+static enum err_code need_v2(const char *parent, struct err *err)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    char have[512];
+    snprintf(path, sizeof(path), MOUNT "%s/cgroup.controllers", parent);
+    if (!slurp(path, have, sizeof(have)))
+        return err_set(err, E_CONFIG, "cgroup %s cannot be read: %s", parent[0] ? parent : "/",
+                       strerror(errno));
+    static const char *const needed[] = {"memory", "pids", "cpu"};
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        if (!strstr(have, needed[i]))
+            return err_set(err, E_CONFIG,
+                           "cgroup controller %s is not delegated to %s (systemd: Delegate=yes)",
+                           needed[i], parent[0] ? parent : "/");
+    }
+    return E_OK;
+}
+
+enum err_code cgroup_find(struct cgroup *out, struct err *err)
+{
+    struct statfs fs;
+    if (statfs(MOUNT, &fs) != 0)
+        return err_set(err, E_CONFIG, "no cgroups at " MOUNT ": no limit could be enforced");
+    struct cgroup cg = {.kind = fs.f_type == CGROUP2_SUPER_MAGIC ? CGROUP_V2 : CGROUP_V1};
+    /* On v1 the memory hierarchy decides: what bounds the worker shall bound its containers too. */
+    if (!own_path(cg.kind == CGROUP_V2 ? "" : "memory", cg.parent, sizeof(cg.parent)))
+        return err_set(err, E_CONFIG,
+                       "no memory cgroup controller on this machine: no limit could be enforced");
+    char *leaf = strstr(cg.parent, "/ogpu-agent");
+    if (cg.kind == CGROUP_V2 && leaf && strcmp(leaf, "/ogpu-agent") == 0)
+        *leaf = '\0';
+    enum err_code rc = cg.kind == CGROUP_V2 ? need_v2(cg.parent, err) : need_v1(err);
+    if (rc == E_OK)
+        *out = cg;
+    return rc;
+}
+
+enum err_code cgroup_prepare(const struct cgroup *cg, struct err *err)
+{
+    if (cg->kind == CGROUP_V1)
+        return E_OK;
+    char path[CGROUP_PATH_MAX + 64];
+    char have[512];
+    snprintf(path, sizeof(path), MOUNT "%s/cgroup.subtree_control", cg->parent);
+    if (slurp(path, have, sizeof(have)) && strstr(have, "memory") && strstr(have, "pids") &&
+        strstr(have, "cpu"))
+        return E_OK;
+    if (cg->parent[0]) {
+        char leaf[CGROUP_PATH_MAX + 64];
+        snprintf(leaf, sizeof(leaf), MOUNT "%s/ogpu-agent", cg->parent);
+        if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
+            return err_set(err, E_CONFIG, "cgroup %s is not ours to divide: %s", cg->parent,
+                           strerror(errno));
+        strncat(leaf, "/cgroup.procs", sizeof(leaf) - strlen(leaf) - 1);
+        if (!spit(leaf, "0"))
+            return err_set(err, E_CONFIG, "cannot move into %s: %s", leaf, strerror(errno));
+    }
+    if (!spit(path, "+memory +pids +cpu"))
+        return err_set(err, E_CONFIG, "cannot open the controllers of cgroup %s: %s",
+                       cg->parent[0] ? cg->parent : "/", strerror(errno));
+    return E_OK;
+}
+
+static void counters_v1(const char *parent, const char *id, struct box_usage *u)
+{
+    char path[CGROUP_PATH_MAX + 160];
+    snprintf(path, sizeof(path), MOUNT "/memory%s/%s/memory.oom_control", parent, id);
+    u->oom_kills = figure(path, "oom_kill");
+    snprintf(path, sizeof(path), MOUNT "/memory%s/%s/memory.max_usage_in_bytes", parent, id);
+    u->memory_peak = figure(path, "");
+    snprintf(path, sizeof(path), MOUNT "/pids%s/%s/pids.events", parent, id);
+    u->pids_refused = figure(path, "max");
+    snprintf(path, sizeof(path), MOUNT "/cpuacct%s/%s/cpuacct.usage", parent, id);
+    u->cpu_us = figure(path, "") / 1000;
+}
+
+static void counters_v2(const char *parent, const char *id, struct box_usage *u)
+{
+    char path[CGROUP_PATH_MAX + 160];
+    snprintf(path, sizeof(path), MOUNT "%s/%s/memory.events", parent, id);
+    u->oom_kills = figure(path, "oom_kill");
+    snprintf(path, sizeof(path), MOUNT "%s/%s/memory.peak", parent, id);
+    u->memory_peak = figure(path, "");
+    snprintf(path, sizeof(path), MOUNT "%s/%s/pids.events", parent, id);
+    u->pids_refused = figure(path, "max");
+    snprintf(path, sizeof(path), MOUNT "%s/%s/cpu.stat", parent, id);
+    u->cpu_us = figure(path, "usage_usec");
+}
+
+void cgroup_counters(const char *parent, const char *id, struct box_usage *usage)
+{
+    struct statfs fs;
+    if (statfs(MOUNT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+        counters_v2(parent, id, usage);
+    else
+        counters_v1(parent, id, usage);
+}
+
+static size_t sweep_dir(const char *dir, const char *prefix)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return 0;
+    size_t n = 0;
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+            continue;
+        /* A cgroup with a living process refuses: nothing of anybody else's can go. */
+        if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0)
+            n++;
+    }
+    closedir(d);
+    return n;
+}
+
+size_t cgroup_sweep(const struct cgroup *cg, const char *prefix)
+{
+    char dir[CGROUP_PATH_MAX + 64];
+    if (cg->kind == CGROUP_V2) {
+        snprintf(dir, sizeof(dir), MOUNT "%s", cg->parent);
+        return sweep_dir(dir, prefix);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(v1_controllers); i++) {
+        snprintf(dir, sizeof(dir), MOUNT "/%s%s", v1_controllers[i], cg->parent);
+        n += sweep_dir(dir, prefix);
+    }
+    return n;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_CONTAIN_CGROUP_H
+#define WORKERS_CONTAIN_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
+#include "workers/contain/box.h"
+
+enum cgroup_kind { CGROUP_V1, CGROUP_V2 };
+
+#define CGROUP_PATH_MAX 400
+
+/** The cgroup below which every container gets its own. */
+struct cgroup {
+    enum cgroup_kind kind;
+    char parent[CGROUP_PATH_MAX]; /**< "" or "/a/b", below each hierarchy's mount */
+};
+
+/**
+ * Where this process may make cgroups. Under v1 that is below its memory cgroup, under v2 below its
+ * own.
+ *
+ * @return E_CONFIG with one sentence when the memory, pids or cpu controller is missing
+ */
+MUST_CHECK enum err_code cgroup_find(struct cgroup *out, struct err *err);
+
+/**
+ * Under v2: leave the cgroup to a leaf of our own, so that it may have children with controllers
+ * (the "no inner processes" rule). Nothing to do under v1. Safe to repeat.
+ *
+ * @return E_CONFIG when the cgroup is not delegated to us
+ */
+MUST_CHECK enum err_code cgroup_prepare(const struct cgroup *cg, struct err *err);
+
+/** Fill cpu, memory, OOM and pid counters of `<parent>/<id>`; what cannot be read stays 0. */
+void cgroup_counters(const char *parent, const char *id, struct box_usage *usage);
+
+/** Remove empty cgroups below the parent whose name begins with `prefix`: what a killed worker
+ * left. @return how many. */
+size_t cgroup_sweep(const struct cgroup *cg, const char *prefix);
+
+#endif

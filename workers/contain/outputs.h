@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_CONTAIN_OUTPUTS_H
+#define WORKERS_CONTAIN_OUTPUTS_H
+
+#include "lib/err.h"
+#include "workers/contain/box.h"
+
+/** The name under which stdout (or the callback's body) is kept. */
+#define OUTPUT_JSON "output.json"
+
+/**
+ * Open every file that the source left in a folder, as data nobody trusts: openat2 beneath the
+ * folder without links, regular files with one name only, names of `^[A-Za-z0-9_][A-Za-z0-9_.-]*$`
+ * up to 128 characters, sizes and count within the limits.
+ *
+ * @r      outputs are added; on a violation `end` and `reason` are set (BOX_BAD_OUTPUT,
+ * BOX_OUTPUT_LIMIT)
+ * @return E_IO when the folder cannot be read at all
+ */
+MUST_CHECK enum err_code outputs_collect(int dir_fd, const struct box_limits *limits,
+                                         struct box_result *r, struct err *err);
+
+/** Whether a file may carry this name. */
+bool outputs_name_ok(const char *name);
+
+/** `image/png` and so on by the name's ending; `application/octet-stream` for others; static. */
+const char *outputs_media_type(const char *name);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "eth/address.h"
+#include "eth/sign.h"
+#include "workers/commands.h"
+#include "workers/devices.h"
+#include "workers/options.h"
+#include "workers/preflight.h"
+
+static void print_devices(void)
+{
+    struct device list[DEVICES_MAX];
+    size_t n = devices_find(list, DEVICES_MAX);
+    for (size_t i = 0; i < n; i++)
+        printf("device  %s  %s  %lld MiB%s%s%s%s\n",
+               list[i].environment == ENV_CPU ? "cpu" : "nvidia", list[i].name,
+               (long long)list[i].memory_mb, list[i].uuid[0] ? "  " : "", list[i].uuid,
+               list[i].driver[0] ? "  driver " : "", list[i].driver);
+}
+
+int command_doctor(int argc, char **argv)
+{
+    struct options o = {0};
+    struct err err = {0};
+    if (config_load(options_local, options_local_count, argc, argv, &o, &err) != E_OK) {
+        fprintf(stderr, "ogpu-worker: %s\n", err.text);
+        return 2;
+    }
+    struct preflight_row rows[PREFLIGHT_MAX];
+    size_t n = preflight(o.runtime, rows);
+    bool good = true;
+    for (size_t i = 0; i < n; i++) {
+        printf("%s  %s: %s\n", rows[i].ok ? "ok    " : "FAILED", rows[i].what, rows[i].detail);
+        if (!rows[i].ok)
+            printf("        to fix: %s\n", rows[i].fix);
+        good = good && rows[i].ok;
+    }
+    print_devices();
+    return good ? 0 : 1;
+}
+
+int command_key(int argc, char **argv)
+{
+    struct signer *s = NULL;
+    struct err err = {0};
+    char text[ADDRESS_TEXT_MAX];
+    if (argc != 1) {
+        fputs("usage: ogpu-worker key FILE\n", stderr);
+        return 2;
+    }
+    FILE *f = fopen(argv[0], "re");
+    enum err_code rc = f ? signer_load(argv[0], &s, &err) : signer_create(argv[0], &s, &err);
+    if (f)
+        fclose(f);
+    if (rc != E_OK) {
+        fprintf(stderr, "ogpu-worker: %s\n", err.text);
+        return 1;
+    }
+    address_format(signer_address(s), text);
+    puts(text);
+    signer_free(s);
+    return 0;
+}

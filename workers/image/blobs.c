@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "workers/image/blobs.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/hash.h"
+#include "lib/hex.h"
+
+#define PREFIX              "blobs/sha256/"
+#define JSON_MAX            (4 << 20)
+#define BLOCK               65536
+#define ARCHIVE_ENTRIES_MAX 1024
+
+static bool is_hex(const char *s)
+{
+    for (size_t i = 0; i < 64; i++) {
+        if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f')))
+            return false;
+    }
+    return s[64] == '\0';
+}
+
+bool blobs_digest_ok(const char *digest)
+{
+    return digest && strncmp(digest, "sha256:", 7) == 0 && strlen(digest) == 71 &&
+           is_hex(digest + 7);
+}
+
+enum err_code blobs_hash(int fd, char hex[65], int64_t *size, struct err *err)
+{
+    uint8_t bytes[BLOCK];
+    struct sha256_stream *h = sha256_begin();
+    off_t at = 0;
+    ssize_t n;
+    while ((n = pread(fd, bytes, sizeof(bytes), at)) > 0) {
+        sha256_add(h, bytes, (size_t)n);
+        at += n;
+    }
+    struct digest d = sha256_end(h);
+    if (n < 0)
+        return err_set(err, E_IO, "cannot read back a file: %s", strerror(errno));
+    hex_encode(d.b, sizeof(d.b), hex);
+    *size = at;
+    return E_OK;
+}
+
+enum err_code blobs_open(int dir, const char *digest, int *out, struct err *err)
+{
+    if (!blobs_digest_ok(digest))
+        return err_set(err, E_BAD_MANIFEST,
+                       "image names a blob by something that is no sha256 digest");
+    int fd = openat(dir, digest + 7, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, E_BAD_MANIFEST, "image lacks blob %s", digest);
+    *out = fd;
+    return E_OK;
+}
+
+enum err_code blobs_json(int dir, const char *digest, json_t **out, struct err *err)
+{
+    int fd;
+    enum err_code rc = blobs_open(dir, digest, &fd, err);
+    if (rc != E_OK)
+        return rc;
+    struct stat st;
+    json_error_t why = {.text = ""};
+    json_t *v = NULL;
+    char *text = NULL;
+    if (fstat(fd, &st) != 0 || st.st_size > JSON_MAX) {
+        rc = err_set(err, E_TOO_LARGE, "image document %s is too large", digest);
+    } else {
+        size_t n = (size_t)st.st_size;
+        text = malloc(n + 1);
+        char hex[65] = "";
+        if (!text || pread(fd, text, n, 0) != (ssize_t)n) {
+            rc = err_set(err, E_IO, "cannot read back %s", digest);
+        } else {
+            struct digest d = sha256(text, n);
+            hex_encode(d.b, sizeof(d.b), hex);
+            if (strcmp(hex, digest + 7) != 0)
+                rc =
+                    err_set(err, E_DIGEST_MISMATCH, "image document has not the digest %s", digest);
+            else if (!(v = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why)))
+                rc = err_set(err, E_BAD_MANIFEST, "image document %.20s… is not JSON: %s", digest,
+                             why.text);
+        }
+    }
+    free(text);
+    close(fd);
+    if (rc == E_OK)
+        *out = v;
+    return rc;
+}
+
+/* ---- archives ---- */
+
+/* Copy one entry's bytes into a file while hashing them. */
+static enum err_code copy_entry(struct archive *a, int fd, int64_t *budget, char hex[65],
+                                struct err *err)
+{
+    uint8_t bytes[BLOCK];
+    struct sha256_stream *h = sha256_begin();
+    enum err_code rc = E_OK;
+    la_ssize_t n;
+    while (rc == E_OK && (n = archive_read_data(a, bytes, sizeof(bytes))) != 0) {
+        if (n < 0)
+            rc = err_set(err, E_BAD_MANIFEST, "image archive is not a sound tar: %.100s",
+                         archive_error_string(a));
+        else if ((*budget -= n) < 0)
+            rc = err_set(err, E_TOO_LARGE, "image archive is too large");
+        else if (write(fd, bytes, (size_t)n) != n)
+            rc = err_set(err, E_IO, "cannot store an image blob: %s", strerror(errno));
+        else
+            sha256_add(h, bytes, (size_t)n);
+    }
+    struct digest d = sha256_end(h);
+    hex_encode(d.b, sizeof(d.b), hex);
+    return rc;
+}
+
+static enum err_code store_entry(int dir, struct archive *a, const char *name, int64_t *budget,
+                                 struct err *err)
+{
+    char hex[65];
+    int fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, E_BAD_MANIFEST, "image archive holds blob %.16s… twice", name);
+    enum err_code rc = copy_entry(a, fd, budget, hex, err);
+    close(fd);
+    if (rc == E_OK && strcmp(hex, name) != 0)
+        rc = err_set(err, E_DIGEST_MISMATCH, "image blob %.16s… has not that digest", name);
+    if (rc != E_OK)
+        unlinkat(dir, name, 0);
+    return rc;
+}
+
+static const char *blob_name(struct archive_entry *e)
+{
+    const char *path = archive_entry_pathname(e);
+    if (!path || archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
+        return NULL;
+    if (strncmp(path, "./", 2) == 0)
+        path += 2;
+    if (strncmp(path, PREFIX, strlen(PREFIX)) != 0 || strlen(path) != strlen(PREFIX) + 64)
+        return NULL;
+    return is_hex(path + strlen(PREFIX)) ? path + strlen(PREFIX) : NULL;
+}
+
+enum err_code blobs_from_archive(int dir, int fd, const struct image_limits *limits,
+                                 struct err *err)
+{
+    struct archive *a = archive_read_new();
+    if (!a)
+        return err_set(err, E_INTERNAL, "no memory for an archive");
+    archive_read_support_format_tar(a);
+    enum err_code rc = E_OK;
+    int64_t bytes = limits->packed_bytes;
+    int64_t entries = ARCHIVE_ENTRIES_MAX;
+    if (lseek(fd, 0, SEEK_SET) != 0 || archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)
+        rc = err_set(err, E_BAD_MANIFEST, "image archive cannot be read: %.100s",
+                     archive_error_string(a));
+    struct archive_entry *e;
+    int got = ARCHIVE_OK;
+    while (rc == E_OK && (got = archive_read_next_header(a, &e)) != ARCHIVE_EOF) {
+        if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
+            rc = err_set(err, E_BAD_MANIFEST, "image archive is not a sound tar: %.100s",
+                         archive_error_string(a));
+        else if (--entries < 0)
+            rc = err_set(err, E_TOO_LARGE, "image archive has too many entries");
+        else if (blob_name(e))
+            rc = store_entry(dir, a, blob_name(e), &bytes, err);
+    }
+    archive_read_free(a);
+    return rc;
+}

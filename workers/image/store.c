@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "workers/image/blobs.h"
+#include "workers/image/image.h"
+#include "workers/image/inside.h"
+#include "workers/image/document.h"
+#include "workers/image/unpack.h"
+
+/*
+ * <dir>/images/<hex>/rootfs, config.json   complete images (the folder appears by rename)
+ * <dir>/tmp/<hex>/                         one being made; only who holds <dir>/locks/<hex> may
+ */
+
+static enum err_code make_dir(const char *base, const char *name, struct err *err)
+{
+    char path[IMAGE_PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%s%s", base, name);
+    /* 0755: container root, an ordinary user here, has to walk through */
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return err_set(err, E_IO, "cannot make %.120s: %s", path, strerror(errno));
+    return E_OK;
+}
+
+enum err_code image_store_open(struct image_store *st, const char *dir,
+                               const struct image_limits *limits, struct err *err)
+{
+    static const char *const parts[] = {"", "/images", "/locks", "/tmp"};
+    if (strlen(dir) > IMAGE_PATH_MAX - 128)
+        return err_set(err, E_CONFIG, "the image cache's path is too long");
+    snprintf(st->dir, sizeof(st->dir), "%s", dir);
+    st->limits = *limits;
+    enum err_code rc = E_OK;
+    for (size_t i = 0; rc == E_OK && i < ARRAY_LEN(parts); i++)
+        rc = make_dir(dir, parts[i], err);
+    return rc;
+}
+
+/* A half-made image of an earlier try goes; then a fresh folder with rootfs/ and blobs/. */
+static enum err_code fresh(const char *dir, const char *hex, int *out, struct err *err)
+{
+    char path[IMAGE_PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%.480s/tmp", dir);
+    int tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = -1;
+    if (tmp >= 0 && (unpack_remove(tmp, hex) || errno == ENOENT) && mkdirat(tmp, hex, 0755) == 0)
+        fd = openat(tmp, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (tmp >= 0)
+        close(tmp);
+    if (fd < 0 || mkdirat(fd, "rootfs", 0755) != 0 || mkdirat(fd, "blobs", 0700) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return err_set(err, E_IO, "cannot make a folder for the image: %s", strerror(errno));
+    }
+    *out = fd;
+    return E_OK;
+}
+
+/* The archive from the blob store, whole and hashed, before anything of it is looked at. */
+static enum err_code from_blob(int dir, int blobs, const struct image_store *st,
+                               const struct image_want *want, struct err *err)
+{
+    char hex[65];
+    int64_t size;
+    int fd = openat(dir, "archive", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, E_IO, "cannot store the image archive: %s", strerror(errno));
+    enum err_code rc = want->fetch(want->fetch_ctx, want->blob, fd, st->limits.packed_bytes, err);
+    if (rc == E_OK)
+        rc = blobs_hash(fd, hex, &size, err);
+    if (rc == E_OK && strcmp(hex, want->blob) != 0)
+        rc =
+            err_set(err, E_DIGEST_MISMATCH, "the image archive is not the blob that was asked for");
+    if (rc == E_OK)
+        rc = blobs_from_archive(blobs, fd, &st->limits, err);
+    close(fd);
+    unlinkat(dir, "archive", 0);
+    return rc;
+}
+
+static enum err_code unpack_all(int blobs, int rootfs, const struct document *m,
+                                const struct image_limits *limits, struct err *err)
+{
+    struct unpack_budget budget = {limits->unpacked_bytes, limits->entries};
+    enum err_code rc = E_OK;
+    for (size_t i = 0; rc == E_OK && i < m->layer_count; i++) {
+        int fd;
+        char hex[65];
+        int64_t size;
+        rc = blobs_open(blobs, m->layers[i], &fd, err);
+        if (rc != E_OK)
+            break;
+        /* Hashed once more right before use: the file lay on disk since. */
+        rc = blobs_hash(fd, hex, &size, err);
+        if (rc == E_OK && strcmp(hex, m->layers[i] + 7) != 0)
+            rc = err_set(err, E_DIGEST_MISMATCH, "image layer %zu changed on disk", i + 1);
+        if (rc == E_OK)
+            rc = unpack_layer(rootfs, fd, i > 0, &budget, err);
+        close(fd);
+    }
+    return rc == E_OK ? unpack_places(rootfs, err) : rc;
+}
+
+static enum err_code keep_config(int dir, int blobs, const char *digest, struct err *err)
+{
+    json_t *v;
+    enum err_code rc = blobs_json(blobs, digest, &v, err);
+    if (rc != E_OK)
+        return rc;
+    int fd = openat(dir, "config.json", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0 || json_dumpfd(v, fd, 0) != 0)
+        rc = err_set(err, E_IO, "cannot store the image's configuration: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    json_decref(v);
+    return rc;
+}
+
+static enum err_code resolve(int blobs, const struct image_want *want, json_t **doc,
+                             struct err *err)
+{
+    enum err_code rc = blobs_json(blobs, want->digest, doc, err);
+    if (rc != E_OK || !document_is_index(*doc))
+        return rc;
+    json_t *inner = NULL;
+    const char *chosen = document_choose(*doc);
+    rc = chosen ? blobs_json(blobs, chosen, &inner, err)
+                : err_set(err, E_BAD_MANIFEST, "image has no variant for this machine");
+    json_decref(*doc);
+    *doc = inner;
+    return rc;
+}
+
+static enum err_code fill(int dir, const struct image_store *st, const struct image_want *want,
+                          struct err *err)
+{
+    int blobs = openat(dir, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rootfs = openat(dir, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    json_t *doc = NULL;
+    struct document m;
+    enum err_code rc = E_OK;
+    if (blobs < 0 || rootfs < 0)
+        rc = err_set(err, E_IO, "cannot open the image's folder: %s", strerror(errno));
+    else if (want->blob)
+        rc = from_blob(dir, blobs, st, want, err);
+    else
+        rc = blobs_from_registry(blobs, want, &st->limits, err);
+    if (rc == E_OK)
+        rc = resolve(blobs, want, &doc, err);
+    if (rc == E_OK)
+        rc = document_read(doc, &m, err);
+    if (rc == E_OK)
+        rc = unpack_all(blobs, rootfs, &m, &st->limits, err);
+    if (rc == E_OK)
+        rc = keep_config(dir, blobs, m.config, err);
+    json_decref(doc);
+    if (blobs >= 0)
+        close(blobs);
+    if (rootfs >= 0)
+        close(rootfs);
+    if (rc == E_OK && !unpack_remove(dir, "blobs"))
+        rc = err_set(err, E_IO, "cannot tidy the image's folder: %s", strerror(errno));
+    return rc;
+}
+
+static enum err_code build(const struct image_store *st, const struct image_want *want,
+                           const char *to, struct err *err)
+{
+    const char *hex = want->digest + 7;
+    char path[IMAGE_PATH_MAX + 128];
+    int dir = -1;
+    enum err_code rc = fresh(st->dir, hex, &dir, err);
+    if (rc != E_OK)
+        return rc;
+    rc = fill(dir, st, want, err);
+    close(dir);
+    snprintf(path, sizeof(path), "%s/tmp/%s", st->dir, hex);
+    if (rc == E_OK && rename(path, to) != 0)
+        rc = err_set(err, E_IO, "cannot keep the image: %s", strerror(errno));
+    if (rc != E_OK) {
+        snprintf(path, sizeof(path), "%s/tmp", st->dir);
+        int tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (tmp < 0 || !unpack_remove(tmp, hex))
+            log_warn("image_leftover", "digest=%s", hex);
+        if (tmp >= 0)
+            close(tmp);
+    }
+    return rc;
+}
+
+static enum err_code load(const char *dir, struct image *out, struct arena *arena, struct err *err)
+{
+    char path[IMAGE_PATH_MAX + 160];
+    snprintf(path, sizeof(path), "%s/config.json", dir);
+    json_t *v = json_load_file(path, 0, NULL);
+    if (!v)
+        return err_set(err, E_IO, "the cached image's configuration cannot be read");
+    enum err_code rc = document_config(v, out, arena, err);
+    json_decref(v);
+    snprintf(out->rootfs, sizeof(out->rootfs), "%.490s/rootfs", dir);
+    return rc;
+}
+
+enum err_code image_get(const struct image_store *st, const struct image_want *want,
+                        struct image *out, struct arena *arena, struct err *err)
+{
+    char path[IMAGE_PATH_MAX + 128];
+    if (!blobs_digest_ok(want->digest) || (!want->blob && !want->reference))
+        return err_set(err, E_BAD_MANIFEST, "image needs a digest and a place to get it from");
+    const char *at = want->reference ? strrchr(want->reference, '@') : NULL;
+    if (want->reference && (!at || strcmp(at + 1, want->digest) != 0))
+        return err_set(err, E_BAD_MANIFEST, "image reference and image digest are not the same");
+    snprintf(path, sizeof(path), "%s/locks/%s", st->dir, want->digest + 7);
+    int lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+        if (lock >= 0)
+            close(lock);
+        return err_set(err, E_IO, "cannot lock the image: %s", strerror(errno));
+    }
+    snprintf(path, sizeof(path), "%s/images/%s", st->dir, want->digest + 7);
+    enum err_code rc = access(path, F_OK) == 0 ? E_OK : build(st, want, path, err);
+    close(lock);
+    return rc == E_OK ? load(path, out, arena, err) : rc;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/buf.h"
+#include "workers/contain/courier.h"
+#include "workers/workshop.h"
+
+#define IDS_PER_SLOT 65536
+
+/* Set NAME=value; a later one replaces an earlier one. @return false when there is no room. */
+static bool set_env(struct box_spec *s, const char *pair)
+{
+    size_t n = strcspn(pair, "=");
+    if (pair[n] != '=' || n == 0)
+        return true; /* not a variable: nothing to set */
+    for (size_t i = 0; i < s->env_count; i++) {
+        if (strncmp(s->env[i], pair, n + 1) == 0) {
+            s->env[i] = pair;
+            return true;
+        }
+    }
+    if (s->env_count >= BOX_ENV_MAX)
+        return false;
+    s->env[s->env_count++] = pair;
+    return true;
+}
+
+static bool set_environment(struct box_spec *s, const struct image *image, const struct job *job,
+                            struct arena *a)
+{
+    bool ok = set_env(s, "HOME=/tmp");
+    for (size_t i = 0; ok && i < image->env_count; i++)
+        ok = set_env(s, image->env[i]);
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)job->source->env, name, value)
+    {
+        const char *text = json_string_value(value);
+        ok = ok && text && set_env(s, arena_printf(a, "%s=%s", name, text));
+    }
+    if (!ok || job->source->contract != CONTRACT_HTTP)
+        return ok;
+    return set_env(s, arena_printf(a, "CALLBACK_URL=http://127.0.0.1:%d", COURIER_CALLBACK_PORT)) &&
+           set_env(s, arena_printf(a, "SOURCE_ADDRESS=%s", job->source_address)) &&
+           set_env(s, arena_printf(a, "PROVIDER_ADDRESS=%s", job->provider_address));
+}
+
+static bool set_args(struct box_spec *s, const struct image *image, const json_t *command)
+{
+    if (!command) {
+        memcpy(s->args, image->args, sizeof(image->args[0]) * image->arg_count);
+        s->arg_count = image->arg_count;
+        return s->arg_count > 0;
+    }
+    size_t i;
+    json_t *word;
+    json_array_foreach(command, i, word)
+    {
+        if (s->arg_count >= BOX_ARGS_MAX || !json_is_string(word))
+            return false;
+        s->args[s->arg_count++] = json_string_value(word);
+    }
+    return s->arg_count > 0;
+}
+
+static enum err_code input_of(const struct job *job, const char *function, struct buf *out,
+                              struct err *err)
+{
+    out->cap = job->input.n + 256;
+    if (job->source->contract == CONTRACT_HTTP)
+        return buf_add(out, job->input.s, job->input.n, err);
+    enum err_code rc = function ? buf_printf(out, err, "{\"function\":\"%s\",\"input\":", function)
+                                : buf_printf(out, err, "{\"function\":null,\"input\":");
+    if (rc == E_OK)
+        rc = buf_add(out, job->input.s, job->input.n, err);
+    return rc == E_OK ? buf_add(out, "}\n", 2, err) : rc;
+}
+
+/* The name goes into JSON and into an HTTP request line: it is one word or it is nothing. */
+static bool function_ok(const char *f)
+{
+    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    return strlen(f) <= 64 && f[0] != '\0' && strspn(f, word) == strlen(f);
+}
+
+static const char *function_of(const struct job *job, struct arena *a)
+{
+    if (job->function)
+        return job->function;
+    return job->source->function.s ? arena_text(a, job->source->function).s : NULL;
+}
+
+static struct box_limits limits_of(const struct manifest_limits *l)
+{
+    return (struct box_limits){
+        .memory_bytes = l->memory_mb << 20,
+        .pids = l->pids,
+        .cpu_millis = l->cpu_millis,
+        .tmp_bytes = l->tmp_mb << 20,
+        .output_bytes = l->output_bytes,
+        .output_files = l->output_files,
+        .wall_ms = l->timeout_s * 1000,
+    };
+}
+
+enum err_code job_run(const struct workshop *w, const struct image *image, const struct job *job,
+                      struct box_result *out, struct err *err)
+{
+    struct arena *a = arena_new();
+    const char *function = function_of(job, a);
+    struct box_spec s = {
+        .id = arena_printf(a, "%s%.40s", w->tag, job->id),
+        .runtime = w->runtime,
+        .rootfs = image->rootfs,
+        .cgroup_parent = w->cgroup.parent,
+        .cwd = image->cwd,
+        .uid = image->uid,
+        .gid = image->gid,
+        .uid_base = w->uid_base + job->slot * IDS_PER_SLOT,
+        .contract = job->source->contract == CONTRACT_HTTP ? BOX_HTTP : BOX_EXEC,
+        .function = function,
+        .task_address = job->task_address,
+        .limits = limits_of(&job->source->limits),
+        .input_count = job->input_count,
+    };
+    struct buf input = {0};
+    memcpy(s.inputs, job->inputs, sizeof(s.inputs));
+    enum err_code rc = E_OK;
+    if (function && !function_ok(function))
+        rc = err_set(err, E_BAD_MANIFEST, "the function's name is not one word");
+    else if (!function && s.contract == BOX_HTTP)
+        rc = err_set(err, E_BAD_MANIFEST, "the http contract needs a function's name");
+    else if (!set_environment(&s, image, job, a))
+        rc = err_set(err, E_BAD_MANIFEST, "too many environment variables");
+    else if (!set_args(&s, image, job->source->command))
+        rc = err_set(err, E_BAD_MANIFEST, "neither image nor manifest has a command");
+    else
+        rc = input_of(job, function, &input, err);
+    if (rc == E_OK)
+        rc = box_run(&s, input.p, input.n, job->stop_fd, out, err);
+    buf_done(&input);
+    arena_free(a);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "workers/commands.h"
+#include "workers/contain/box.h"
+#include "workers/options.h"
+
+static int help(void)
+{
+    puts("usage: ogpu-worker [options]           claim, run, sign, respond until told to end\n"
+         "       ogpu-worker try ...             run a source once from a local archive\n"
+         "       ogpu-worker doctor [options]    what containers need, and whether it is here\n"
+         "       ogpu-worker key FILE            make a provider key, print its address\n"
+         "       ogpu-worker config [options]    the options in force and where they come from\n\n"
+         "options, each also from the environment:");
+    config_help(options_agent, options_agent_count);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, BOX_SUPERVISOR_WORD) == 0)
+        return box_supervisor_main(3);
+    log_open("ogpu-worker", LOG_LEVEL_INFO);
+    signal(SIGPIPE, SIG_IGN);
+    if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0)
+        return help();
+    if (strcmp(word, "try") == 0)
+        return command_try(argc - 2, argv + 2);
+    if (strcmp(word, "doctor") == 0)
+        return command_doctor(argc - 2, argv + 2);
+    if (strcmp(word, "key") == 0)
+        return command_key(argc - 2, argv + 2);
+    if (strcmp(word, "config") == 0) {
+        config_show(options_agent, options_agent_count, argc - 2, argv + 2);
+        return 0;
+    }
+    return command_agent(argc - 1, argv + 1);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "workers/options.h"
+
+#include <stddef.h>
+
+#define TEXT(env, member, fallback, help)                                               \
+    {                                                                                   \
+        env, CONFIG_TEXT, fallback, 0, 0, false, offsetof(struct options, member), help \
+    }
+#define INT(env, member, fallback, min, max, help)                                         \
+    {                                                                                      \
+        env, CONFIG_INT, fallback, min, max, false, offsetof(struct options, member), help \
+    }
+
+#define LOCAL_ROWS                                                                            \
+    TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                                   \
+         "folder of the image cache; one worker each"),                                       \
+        TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc or an absolute path"), \
+        INT("OGPU_UID_BASE", uid_base, "200000", 65536, 4000000000,                           \
+            "first host id of the containers; 65536 ids for each slot"),                      \
+        INT("OGPU_IMAGE_MB", image_mb, "32768", 1, 1048576,                                   \
+            "largest image that is unpacked, in MiB"),                                        \
+        INT("OGPU_IMAGE_FILES", image_files, "1000000", 16, 10000000, "most files in an image")
+
+const struct config_row options_local[] = {LOCAL_ROWS};
+const size_t options_local_count = sizeof(options_local) / sizeof(options_local[0]);
+
+const struct config_row options_agent[] = {
+    TEXT("OGPU_URL", url, NULL, "the gateway, e.g. https://gateway.example"),
+    TEXT("OGPU_PROVIDER_KEY_FILE", key_file, NULL,
+         "the provider's private key; a file of mode 0600"),
+    TEXT("OGPU_MASTER", master, NULL, "address that earns"),
+    TEXT("OGPU_MASTER_SIGNATURE_FILE", master_signature_file, "",
+         "JSON {nonce, deadline, signature}: the master's over the same binding"),
+    INT("L1_CHAIN_ID", chain_id, NULL, 1, INT64_MAX, "chain id of the signatures' domain"),
+    TEXT("L1_SETTLEMENT", settlement, NULL,
+         "address of the Settlement contract, in the signatures' domain"),
+    TEXT("OGPU_SOURCES", sources, "",
+         "ids of sources to serve, with commas; empty: all that fit this machine"),
+    INT("OGPU_SLOTS", slots, "1", 1, 64, "attempts at once"),
+    INT("OGPU_DRAIN_S", drain_s, "30", 0, 86400,
+        "seconds that running work gets when the worker is told to end"),
+    LOCAL_ROWS,
+};
+const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);

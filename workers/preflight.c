@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "workers/preflight.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+
+#include "workers/contain/cgroup.h"
+#include "workers/contain/runtime.h"
+
+/* Try unshare() in a process that is thrown away. @return 0 or errno. */
+static int try_unshare(int flags)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(unshare(flags) == 0 ? 0 : errno);
+    int status = 0;
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+        return ECHILD;
+    return WEXITSTATUS(status);
+}
+
+static void check_runtime(const char *runtime, struct preflight_row *r)
+{
+    char path[256];
+    struct err err;
+    *r = (struct preflight_row){.what = "OCI runtime",
+                                .fix = "apt-get install crun (or runc), or set OGPU_RUNTIME"};
+    enum err_code rc = runtime_find(runtime, path, sizeof(path), &err);
+    if (rc == E_OK)
+        rc = runtime_version(path, r->detail, sizeof(r->detail), &err);
+    if (rc != E_OK)
+        snprintf(r->detail, sizeof(r->detail), "%.150s", err.text);
+    r->ok = rc == E_OK;
+}
+
+static void check_privilege(struct preflight_row *r)
+{
+    *r = (struct preflight_row){.what = "privilege",
+                                .fix = "run the worker as root (sudo); containers never are"};
+    int e = try_unshare(CLONE_NEWNS | CLONE_NEWPID);
+    r->ok = e == 0 && geteuid() == 0;
+    snprintf(r->detail, sizeof(r->detail), "uid %d, mount and pid namespaces: %s", (int)geteuid(),
+             e == 0 ? "yes" : strerror(e));
+}
+
+static void check_user_namespaces(struct preflight_row *r)
+{
+    *r = (struct preflight_row){.what = "user namespaces",
+                                .fix = "allow them: sysctl user.max_user_namespaces=15000 (and "
+                                       "kernel.unprivileged_userns_clone=1, where it exists)"};
+    int e = try_unshare(CLONE_NEWUSER);
+    r->ok = e == 0;
+    snprintf(r->detail, sizeof(r->detail), "%s", e == 0 ? "yes" : strerror(e));
+}
+
+static void check_cgroup(struct preflight_row *r)
+{
+    struct cgroup cg;
+    struct err err;
+    *r = (struct preflight_row){
+        .what = "cgroup controllers",
+        .fix = "mount cgroups with memory, pids and cpu; under systemd set Delegate=yes"};
+    r->ok = cgroup_find(&cg, &err) == E_OK;
+    if (r->ok)
+        snprintf(r->detail, sizeof(r->detail), "%s, below %.100s",
+                 cg.kind == CGROUP_V2 ? "v2" : "v1", cg.parent[0] ? cg.parent : "/");
+    else
+        snprintf(r->detail, sizeof(r->detail), "%.150s", err.text);
+}
+
+static void check_seccomp(struct preflight_row *r)
+{
+    *r =
+        (struct preflight_row){.what = "seccomp", .fix = "use a kernel with CONFIG_SECCOMP_FILTER"};
+    unsigned action = SECCOMP_RET_ERRNO;
+    r->ok = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+    snprintf(r->detail, sizeof(r->detail), "%s", r->ok ? "yes" : strerror(errno));
+}
+
+static void check_openat2(struct preflight_row *r)
+{
+    *r = (struct preflight_row){.what = "openat2", .fix = "use Linux 5.12 or later"};
+    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof(how));
+    r->ok = fd >= 0;
+    snprintf(r->detail, sizeof(r->detail), "%s", r->ok ? "yes" : strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+size_t preflight(const char *runtime, struct preflight_row *rows)
+{
+    size_t n = 0;
+    check_runtime(runtime, &rows[n++]);
+    check_user_namespaces(&rows[n++]);
+    check_cgroup(&rows[n++]);
+    check_privilege(&rows[n++]);
+    check_seccomp(&rows[n++]);
+    check_openat2(&rows[n++]);
+    return n;
+}

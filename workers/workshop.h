@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_WORKSHOP_H
+#define WORKERS_WORKSHOP_H
+
+#include "core/manifest.h"
+#include "lib/err.h"
+#include "workers/contain/box.h"
+#include "workers/contain/cgroup.h"
+#include "workers/image/image.h"
+
+/** A place to run sources: a runtime, a cgroup, an image cache, host ids. Shared by all slots. */
+struct workshop {
+    char runtime[256];
+    struct cgroup cgroup;
+    struct image_store images;
+    char tag[24];                /**< "ogpu-1a2b3c4d-": begins the names of our cgroups */
+    char inputs[IMAGE_PATH_MAX]; /**< folder for input files */
+    uint32_t uid_base;           /**< first host id of slot 0 */
+    int lock;                    /**< held for as long as we use the folder */
+};
+
+/** How to open one. */
+struct workshop_config {
+    const char *dir;     /**< OGPU_WORK_DIR */
+    const char *runtime; /**< "crun", "runc" or an absolute path */
+    int64_t uid_base;
+    int64_t image_mb;    /**< unpacked size that we accept */
+    int64_t image_files; /**< tar entries that we accept */
+};
+
+/**
+ * Check that containers can be run here, take the work folder, tidy what an earlier worker left.
+ * There is no other way to run a source: without a usable runtime this fails and so does the
+ * worker.
+ *
+ * @return E_CONFIG with one sentence that says what to do; E_IO
+ */
+MUST_CHECK enum err_code workshop_open(struct workshop *w, const struct workshop_config *config,
+                                       struct err *err);
+
+/** Let the folder go. */
+void workshop_close(struct workshop *w);
+
+/** One run of a source. */
+struct job {
+    const struct manifest *source;
+    const char *id;       /**< unique: the attempt's id */
+    unsigned slot;        /**< chooses the host ids */
+    const char *function; /**< or NULL */
+    struct text input;    /**< JSON text */
+    const char *task_address;
+    const char *source_address;
+    const char *provider_address;
+    struct box_input inputs[BOX_INPUTS_MAX];
+    size_t input_count;
+    int stop_fd; /**< readable: stop */
+};
+
+/**
+ * Run a job in a container. The exec contract's stdin is {"function": …, "input": …}; the http
+ * contract's body is the input as it is.
+ *
+ * @image  from image_get()
+ * @return E_BAD_MANIFEST when the source cannot be started at all; E_INTERNAL, E_IO; the source's
+ * own end is in `out`
+ */
+MUST_CHECK enum err_code job_run(const struct workshop *w, const struct image *image,
+                                 const struct job *job, struct box_result *out, struct err *err);
+
+/** "0x" and the last 20 bytes of Keccak-256 over an id's 16 UUID bytes, EIP-55: how a task is named
+ * to its container. */
+void job_address(struct uuid id, char out[43]);
+
+#endif
