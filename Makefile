@@ -193,6 +193,28 @@ $(BUILD)/bin/ogpu-verify: $(BUILD)/obj/verify/main.o $(call libs_of,verify)
 	$(link)
 	$(do_link) $(call sys_of,verify)
 
+# ---- example sources: static programs in OCI images, built without registry or engine ----------
+
+EXAMPLES := $(patsubst examples/%/manifest.json,%,$(wildcard examples/*/manifest.json))
+EXAMPLE_OUT := $(foreach e,$(EXAMPLES),$(BUILD)/examples/$(e).manifest.json)
+.PHONY: examples
+examples: $(EXAMPLE_OUT)
+
+define example_rules
+$(BUILD)/examples/$(1): $(wildcard examples/$(1)/*.c examples/$(1)/*.h) Makefile
+	@mkdir -p $$(@D)
+	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE= $(WARN) -static -s -o $$@ $$(filter %.c,$$^)
+
+$(BUILD)/examples/$(1).oci.tar $(BUILD)/examples/$(1).manifest.json &: $(BUILD)/examples/$(1) \
+    examples/$(1)/manifest.json tools/oci_image.mjs | $(NODE_READY)
+	$(NODE) tools/oci_image.mjs --out $(BUILD)/examples/$(1).oci.tar --template examples/$(1)/manifest.json \
+	    --manifest $(BUILD)/examples/$(1).manifest.json --entrypoint /bin/$(1) --file $(BUILD)/examples/$(1)=/bin/$(1)
+endef
+$(foreach e,$(EXAMPLES),$(eval $(call example_rules,$(e))))
+
+# The list of system calls is compiled in by name, which -MMD does not see.
+$(BUILD)/obj/workers/contain/seccomp.o: workers/seccomp.json
+
 # ---- unit tests: tests/unit/<floor>/test_x.c is one program, linked with what the floor sees ----
 
 # Other .c files of the folder are helpers of its tests. Tests may sign, whatever their floor.
