@@ -78,7 +78,7 @@ void link_ring_out(struct queue *q)
     link_arg(&a, "PUBLISH", 7);
     link_arg(&a, BELL_CHANNEL, sizeof(BELL_CHANNEL) - 1);
     link_arg(&a, (const char *)message, bell_write(q->self, q->topics, q->n_topics, message));
-    (void)link_send(q, &a, NULL);
+    (void)link_append(q, &a, NULL);
     link_drain(q);
     for (size_t i = 0; i < q->n_topics; i++)
         q->ring(q->ctx, q->topics[i]);

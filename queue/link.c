@@ -181,13 +181,13 @@ void link_try(struct queue *q)
     }
     if (q->backoff_us <= BACKOFF_MIN_US)
         log_warn("redis_away", "reason=%s", err.text);
-    link_close(q);
+    link_drop(q);
     random_bytes(&jitter, sizeof(jitter));
     q->retry_us = clock_mono_us() + q->backoff_us / 2 + q->backoff_us * jitter / 65536;
     q->backoff_us = q->backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : q->backoff_us * 2;
 }
 
-void link_close(struct queue *q)
+void link_drop(struct queue *q)
 {
     if (q->link)
         redisFree(q->link);
@@ -230,13 +230,13 @@ static enum err_code away(struct queue *q, struct err *err)
 
     if (q->link) {
         log_warn("redis_link_lost", "reason=%s", q->link->errstr);
-        link_close(q);
+        link_drop(q);
         link_lost(q);
     }
     return rc;
 }
 
-enum err_code link_send(struct queue *q, const struct link_args *a, struct err *err)
+enum err_code link_append(struct queue *q, const struct link_args *a, struct err *err)
 {
     if (q->link == NULL)
         return away(q, err);
@@ -257,7 +257,7 @@ static void judge(struct queue *q, const redisReply *r)
     log_warn("redis_error", "reason=%s", r->str);
     link_lost(q);
     if (strncmp(r->str, "NOSCRIPT", 8) == 0)
-        link_close(q);
+        link_drop(q);
 }
 
 void link_drain(struct queue *q)

@@ -58,7 +58,7 @@ struct queue {
 void link_try(struct queue *q);
 
 /** Give the connection up; the next link_try() makes another. */
-void link_close(struct queue *q);
+void link_drop(struct queue *q);
 
 /** The book may have lost slots. */
 void link_lost(struct queue *q);
@@ -75,7 +75,7 @@ void link_arg(struct link_args *a, const char *s, size_t n);
 void link_eval(const struct queue *q, struct link_args *a, enum script script, const char *n_keys);
 
 /** Send without waiting. @return E_PEER */
-enum err_code link_send(struct queue *q, const struct link_args *a, struct err *err);
+enum err_code link_append(struct queue *q, const struct link_args *a, struct err *err);
 
 /** Send and wait, after reading what is unread. @return E_PEER, also for an error reply */
 MUST_CHECK enum err_code link_call(struct queue *q, const struct link_args *a, redisReply **out,

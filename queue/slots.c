@@ -64,7 +64,7 @@ static enum err_code open_more(struct queue *q, struct uuid source, struct uuid 
     add(&a, hex);
     add(&a, n_want);
     add(&a, n_more);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 enum err_code slots_open(struct queue *q, struct uuid source, struct uuid task, int n,
@@ -189,7 +189,7 @@ enum err_code slots_ack(struct queue *q, const struct slot *slot, struct err *er
     add(&a, "ZREM");
     add(&a, k.pending);
     add(&a, member);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 enum err_code slots_return(struct queue *q, const struct slot *slot, struct err *err)
@@ -204,7 +204,7 @@ enum err_code slots_return(struct queue *q, const struct slot *slot, struct err 
     add(&a, k.slots);
     add(&a, k.pending);
     add(&a, member);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 static enum err_code send_two(struct queue *q, const char *word, const char *key, const char *x,
@@ -217,7 +217,7 @@ static enum err_code send_two(struct queue *q, const char *word, const char *key
     add(&a, x);
     if (y)
         add(&a, y);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t operator,
@@ -246,7 +246,7 @@ enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task,
     add(&a, k.tried);
     add(&a, "-inf");
     add(&a, old);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 enum err_code slots_drop(struct queue *q, struct uuid source, struct uuid task, struct err *err)
@@ -261,7 +261,7 @@ enum err_code slots_drop(struct queue *q, struct uuid source, struct uuid task, 
     add(&a, k.slots);
     add(&a, k.pending);
     add(&a, hex);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 static void token_key(uint64_t token, char out[KEY_MAX])
@@ -280,7 +280,7 @@ enum err_code slots_begin(struct queue *q, uint64_t token, struct err *err)
     add(&a, "1");
     add(&a, "EX");
     add(&a, "600");
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }
 
 enum err_code slots_mark(struct queue *q, uint64_t token, struct err *err)
@@ -292,5 +292,5 @@ enum err_code slots_mark(struct queue *q, uint64_t token, struct err *err)
     link_eval(q, &a, SCRIPT_MARK, "2");
     add(&a, key);
     add(&a, BOOK_MARK);
-    return link_send(q, &a, err);
+    return link_append(q, &a, err);
 }

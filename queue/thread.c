@@ -72,7 +72,7 @@ static void ping(struct queue *q)
     struct link_args a = {.n = 0};
 
     link_arg(&a, "PING", 4);
-    (void)link_send(q, &a, NULL);
+    (void)link_append(q, &a, NULL);
     link_drain(q);
 }
 
@@ -93,7 +93,7 @@ static void *queue_main(void *arg)
         else if (t->queue.link)
             ping(&t->queue);
     }
-    link_close(&t->queue);
+    link_drop(&t->queue);
     return NULL;
 }
 
