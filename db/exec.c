@@ -108,6 +108,8 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_
     PGresult *work = NULL;
 
     *commit_sent = false;
+    /* A link that died while idle is found here, where nothing was sent and so nothing is unknown. */
+    link_check(l);
     if (!link_refresh_plans(l, now)) {
         return EXEC_LOST;
     }
