@@ -12,7 +12,7 @@ import { Market, OGPU, sha } from '../support/market.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build, eventually } from '../support/stack.mjs';
 
-let stack, sql, m, chain, payer, master, client, source, provider, relayer;
+let stack, sql, m, chain, payer, master, client, source, provider, relayer, document;
 
 const fast = { OGPU_POLL_MS: '100', OGPU_BATCH_AGE_S: '0', OGPU_RESEND_S: '2', OGPU_BUMP_S: '5' };
 const accountOf = async (address) => (await sql.query('SELECT * FROM account WHERE address = $1', [Buffer.from(address.slice(2), 'hex')]))[0];
@@ -86,10 +86,29 @@ test('the root in the books is the root on chain, rebuilt from calldata; a stran
     assert.equal(proof.units, 1_000_000n);
     const stranger = await chain.wallet();
     const chunk = Math.floor(proof.position / 16);
+    document = { address: toHex(master), id: Number(proof.chain_id), epoch: 1, units: String(proof.units), chunk: chunks[chunk], index: proof.position % 16, proof: tree.getProof(chunk), root };
     await eventually(async () => (await chain.send(stranger, chain.settlement, 'claimPayout', [1n, chunks[chunk], proof.position % 16, tree.getProof(chunk)])).status, 'the claim');
     assert.equal(await chain.public.getBalance({ address: toHex(master) }), OGPU);
     const row = await accountOf(toHex(master));
     await eventually(async () => (await m.balance(row)).claimable === 0n, 'the claim booked');
+});
+
+test('ogpu-verify believes the chain and a trusted root, and refutes what was altered', () => {
+    const onChain = ['--rpc', stack.env.L1_RPC_URL, '--settlement', stack.env.L1_SETTLEMENT, '--vault', stack.env.L1_VAULT];
+    const verify = (doc, ...args) => spawnSync(join(build, 'bin', 'ogpu-verify'), ['payout', '-', ...args], { input: JSON.stringify(doc), encoding: 'utf8' });
+    for (const args of [onChain, ['--root', document.root]]) {
+        const good = verify(document, ...args);
+        assert.equal(good.status, 0, good.stderr);
+        assert.match(good.stdout, /verified: 0x.* earned 1000000 units/);
+        const forged = `${document.chunk.slice(0, -2)}01`;
+        for (const altered of [{ units: '1000001' }, { id: document.id + 1 }, { index: (document.index + 1) % 16 }, { chunk: forged }, { proof: [document.root] }]) {
+            assert.equal(verify({ ...document, ...altered }, ...args).status, 1, JSON.stringify(altered));
+        }
+    }
+    assert.equal(verify({ ...document, address: stack.env.L1_VAULT }, ...onChain).status, 1, 'another address');
+    assert.equal(verify({ ...document, epoch: 9 }, ...onChain).status, 1, 'an epoch the chain does not have');
+    assert.equal(verify({ ...document, units: 5 }, '--root', document.root).status, 2, 'not a proof document');
+    assert.equal(verify(document, '--rpc', 'http://127.0.0.1:9', '--settlement', stack.env.L1_SETTLEMENT).status, 2, 'no node');
 });
 
 test('kill -9 of the relayer at any time: one batch, one transaction mined, nothing twice', async () => {
