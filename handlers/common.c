@@ -54,14 +54,19 @@ struct bytes digests_of(const struct op *op, const json_t *list)
     return bytes_of(out, 32 * n);
 }
 
-enum op_next reply_tagged(struct op *op, json_t *body_stolen)
+const char *tag_of(const struct op *op, const json_t *body)
 {
-    struct text t = json_text(body_stolen, op->arena);
+    struct text t = json_text(body, op->arena);
     struct digest d = sha256(t.s, t.n);
-    char tag[17];
+    char *tag = arena_alloc(op->arena, 17);
 
     hex_encode(d.b, 8, tag);
-    return op_json_tagged(op, body_stolen, tag);
+    return tag;
+}
+
+enum op_next reply_tagged(struct op *op, json_t *body_stolen)
+{
+    return op_json_tagged(op, body_stolen, tag_of(op, body_stolen));
 }
 
 enum op_next reply_created(struct op *op, json_t *body_stolen, const char *location)

@@ -24,6 +24,9 @@ struct bytes address_bytes(const struct op *op, struct address a);
 /** Hex digests of a list that the field table has checked, one behind the other, in the arena. */
 struct bytes digests_of(const struct op *op, const json_t *list);
 
+/** An ETag's text made from the representation itself, in the arena. */
+const char *tag_of(const struct op *op, const json_t *body);
+
 /** 200 with an ETag made from the representation itself; takes `body_stolen`. */
 enum op_next reply_tagged(struct op *op, json_t *body_stolen);
 

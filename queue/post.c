@@ -10,7 +10,8 @@ struct news {
     struct uuid source;
     struct uuid task;
     int64_t operator;
-    int n;
+    int n; /**< how many slots, or the slot's digit */
+    enum slot_fate fate;
 };
 
 static void post(struct queue_thread *t, void (*work)(struct queue *q, void *ctx), struct news news)
@@ -65,6 +66,44 @@ static void do_untried(struct queue *q, void *ctx)
 
     (void)slots_tried(q, n->source, n->task, n->operator, false, NULL);
     free(n);
+}
+
+static void do_slot(struct queue *q, void *ctx)
+{
+    struct news *n = ctx;
+    struct slot slot = {.task = n->task, .source = n->source, .digit = n->n};
+
+    switch (n->fate) {
+    case SLOT_TAKEN:
+        (void)slots_ack(q, &slot, NULL);
+        (void)slots_tried(q, n->source, n->task, n->operator, true, NULL);
+        break;
+    case SLOT_TRIED:
+        (void)slots_tried(q, n->source, n->task, n->operator, true, NULL);
+        (void)slots_return(q, &slot, NULL);
+        break;
+    case SLOT_RETURNED:
+        (void)slots_return(q, &slot, NULL);
+        break;
+    case SLOT_WORTHLESS:
+        (void)slots_ack(q, &slot, NULL);
+        break;
+    }
+    /* Others wait for what comes back. */
+    if (n->fate == SLOT_TRIED || n->fate == SLOT_RETURNED)
+        queue_ring(q, bell_source(n->source));
+    free(n);
+}
+
+void post_slot(struct queue_thread *t, const struct slot *slot, int64_t operator,
+               enum slot_fate fate)
+{
+    post(t, do_slot,
+         (struct news){.source = slot->source,
+                       .task = slot->task,
+                       .operator= operator,
+                       .n = slot->digit,
+                       .fate = fate});
 }
 
 void post_open(struct queue_thread *t, struct uuid source, struct uuid task, int n)

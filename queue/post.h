@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/bytes.h"
+#include "queue/slots.h"
 #include "queue/thread.h"
 
 /*
@@ -23,6 +24,17 @@ void post_closed(struct queue_thread *t, struct uuid source, struct uuid task);
 
 /** A task has moved on: its waiters hear of it. */
 void post_moved(struct queue_thread *t, struct uuid task);
+
+/** What became of a popped slot. */
+enum slot_fate {
+    SLOT_TAKEN,     /**< an attempt was opened */
+    SLOT_TRIED,     /**< the operator tried the task before: back for others */
+    SLOT_RETURNED,  /**< nothing came of it: back */
+    SLOT_WORTHLESS, /**< there is no such open slot: gone */
+};
+
+void post_slot(struct queue_thread *t, const struct slot *slot, int64_t operator,
+               enum slot_fate fate);
 
 /** An operator gave a try back: its claims may see the task again. */
 void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t operator);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "api.h"
+#include "handlers/common.h"
+#include "handlers/view.h"
+#include "queue/post.h"
+#include "server/app.h"
+
+static enum op_next answer(struct op *op)
+{
+    const struct in_fail_attempt *in = op->in;
+    const struct sql_attempt_end_row *row = op->rows;
+
+    if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
+        return OP_REPLY;
+    if (in->released)
+        post_untried(op->app->queue, row->source, row->task, op->who.account);
+    if (row->reopened)
+        post_reopen(op->app->queue, row->source, row->task);
+    else
+        post_moved(op->app->queue, row->task);
+    return op_json(op, 200,
+                   json_pack("{s:o, s:o, s:s}", "attempt", view_id(ID_ATTEMPT, in->attempt), "task",
+                             view_id(ID_TASK, row->task), "status",
+                             in->released ? "released" : "failed"));
+}
+
+static enum op_next loaded(struct op *op)
+{
+    const struct in_fail_attempt *in = op->in;
+    const struct sql_attempt_get_row *row = op->rows;
+    struct sql_attempt_end *call = arena_alloc(op->arena, sizeof(*call));
+
+    if (!found(op, E_ATTEMPT_NOT_FOUND))
+        return OP_REPLY;
+    *call = (struct sql_attempt_end){
+        .id = in->attempt,
+        .provider = op->who.provider,
+        .how = text_of(in->released ? "released" : "failed"),
+        .code = in->code,
+        .message = in->message,
+        .attempts_max = (int32_t)op->app->attempts_max,
+    };
+    return op_call(op, SQL_ATTEMPT_END, call, key_of(row->task), key_of(row->task), answer);
+}
+
+/* By its task first: two attempts of one task must not end in one batch. */
+static enum op_next parse(struct op *op)
+{
+    const struct in_fail_attempt *in = op->in;
+    struct sql_attempt_get *call = arena_alloc(op->arena, sizeof(*call));
+
+    *call = (struct sql_attempt_get){.attempt = in->attempt, .provider = op->who.provider};
+    return op_call(op, SQL_ATTEMPT_GET, call, key_of(in->attempt), 0, loaded);
+}
+
+const struct op_def op_fail_attempt = {.parse = parse};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "api.h"
+#include "handlers/common.h"
+#include "handlers/page.h"
+#include "handlers/view_settlement.h"
+
+static enum op_next answer(struct op *op)
+{
+    const struct in_list_settlements *in = op->in;
+    const struct sql_settlement_list_row *rows = op->rows;
+    size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
+    json_t *data;
+
+    if (op->err.code != E_OK)
+        return op_fail_err(op);
+    data = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(data, view_settlement(op->app, &rows[i]));
+    return page_end(op, data, op->n_rows > n, n ? &rows[n - 1].epoch : NULL, sizeof(rows->epoch),
+                    arena_printf(op->arena, "limit=%d", (int)in->limit));
+}
+
+static enum op_next parse(struct op *op)
+{
+    const struct in_list_settlements *in = op->in;
+    struct sql_settlement_list *call = arena_alloc(op->arena, sizeof(*call));
+
+    call->max = (int32_t)in->limit + 1;
+    if (!page_begin(op, in->has_cursor, in->cursor, &call->before, sizeof(call->before)))
+        return OP_REPLY;
+    return op_call(op, SQL_SETTLEMENT_LIST, call, 0, 0, answer);
+}
+
+const struct op_def op_list_settlements = {.parse = parse};
