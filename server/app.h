@@ -37,6 +37,9 @@ struct app {
     struct pool *pool;
     struct blobs *blobs;
     struct loop *loop;
+
+    /** Start the checks of a stored response on this gateway's pool; any thread. The keeper's, set in gateway/main.c. */
+    void (*check)(struct app *app, struct uuid response);
 };
 
 #endif
