@@ -75,13 +75,24 @@ start_relayer() {
         "$BUILD/bin/ogpu-relayer"
 }
 
-# A worker with keys of its own in RUN/keys; more settings go before the call. start_worker NAME
+# Worker N with a key of its own, earning for the master key N; sources share the machine, so each
+# worker's containers get host ids of their own. start_worker N
 start_worker() {
-    local name=$1
+    local name=worker-$1
     need_binary ogpu-worker
     mkdir -p "$RUN/$name"
-    spawn "$name" TERM env OGPU_WORK_DIR="$RUN/$name" \
-        OGPU_PROVIDER_KEY_FILE="$RUN/keys/$name" "$BUILD/bin/ogpu-worker"
+    new_key "master-$1"
+    export OGPU_MASTER=$key_address
+    new_key "$name"
+    spawn "$name" TERM env OGPU_WORK_DIR="$RUN/$name" OGPU_PROVIDER_KEY_FILE="$key_file" \
+        OGPU_UID_BASE=$((200000 + 65536 * $1)) "$BUILD/bin/ogpu-worker"
+    wait_ready "$name" 20 knows_provider "$key_address"
+}
+
+# True when the gateways list a provider. knows_provider ADDRESS
+knows_provider() {
+    curl -fsS --max-time 5 "$OGPU_URL/v1/providers?limit=100" |
+        jq -e --arg a "$1" 'any(.data[]; .address == $a)'
 }
 
 # A client account on the chain with an API key of all scopes. Sets OGPU_API_KEY.
