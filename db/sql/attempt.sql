@@ -113,7 +113,7 @@ SELECT call, fate AS outcome,
 -- that could not be delivered) or 'lapsed' (the keeper's: its lease ran out). The slot opens again; when too many attempts
 -- have failed and none is left, the task fails and is refunded. A zero `provider` is the keeper. Safe twice.
 -- class: write
--- params: id uuid, provider uuid, how text, code text, message text, attempts_max int4
+-- params: id uuid, provider uuid?, how text, code text, message text, attempts_max int4
 -- returns: call int4, outcome text, task uuid?, source uuid?, reopened bool
 -- lock: task
 SELECT id FROM task WHERE id IN (SELECT task_id FROM attempt WHERE id = ANY($1::uuid[])) ORDER BY id FOR NO KEY UPDATE;
@@ -136,7 +136,7 @@ WITH c AS MATERIALIZED (
                 ELSE 'ok' END AS fate,
            t.failures + CASE WHEN c.how = 'released' THEN 0 ELSE 1 END AS failures_now,
            EXISTS (SELECT FROM attempt o WHERE o.task_id = t.id AND o.state = 'responded') AS verifying
-      FROM c LEFT JOIN attempt a ON a.id = c.id AND (a.provider_id = c.provider OR c.provider = '00000000-0000-0000-0000-000000000000')
+      FROM c LEFT JOIN attempt a ON a.id = c.id AND (a.provider_id = c.provider OR COALESCE(c.provider, '00000000-0000-0000-0000-000000000000') = '00000000-0000-0000-0000-000000000000')
       LEFT JOIN task t ON t.id = a.task_id
 ), f AS MATERIALIZED (
     SELECT g.*, (fate = 'ok' AND failures_now >= attempts_max AND live = 1) AS dies,
