@@ -145,7 +145,7 @@ enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const
     if (!header_of(request_of(op), "Cache-Control"))
         op_header(op, "Cache-Control", "private, no-cache");
     if (tag_matches(op->if_none_match, etag))
-        return op_empty(op, 304);
+        return op_bytes(op, 304, p, n, NULL); /* its length is told, its bytes are not sent */
     return op_bytes(op, status, p, n, type);
 }
 
