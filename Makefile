@@ -199,6 +199,7 @@ EXAMPLES := $(patsubst examples/%/manifest.json,%,$(wildcard examples/*/manifest
 EXAMPLE_OUT := $(foreach e,$(EXAMPLES),$(BUILD)/examples/$(e).manifest.json)
 .PHONY: examples
 examples: $(EXAMPLE_OUT)
+all: examples
 
 define example_rules
 $(BUILD)/examples/$(1): $(wildcard examples/$(1)/*.c examples/$(1)/*.h) Makefile
