@@ -107,8 +107,17 @@ library Entries {
         }
     }
 
-    /// @notice Reads one entry of a chunk.
+    /// @notice The leaf of a chunk.
+    /// @dev The length is checked first: a 64-byte "chunk" would be an inner node of the tree.
     /// @param chunk exactly 160 bytes
+    /// @return Its Keccak-256
+    function leaf(bytes calldata chunk) internal pure returns (bytes32) {
+        if (chunk.length != CHUNK) revert BadChunk(chunk.length);
+        return keccak256(chunk);
+    }
+
+    /// @notice Reads one entry of a chunk.
+    /// @param chunk 160 bytes, checked by leaf()
     /// @param index 0 to 15
     /// @return id the entry's id, its spent bit included
     /// @return units the entry's cumulative amount
@@ -117,7 +126,6 @@ library Entries {
         pure
         returns (uint32 id, uint48 units)
     {
-        if (chunk.length != CHUNK) revert BadChunk(chunk.length);
         if (index >= PER_CHUNK) revert BadIndex(index);
         uint256 start = index * SIZE;
         id = uint32(bytes4(chunk[start:start + 4]));

@@ -169,8 +169,7 @@ contract Settlement {
         if (kept.time == 0) revert UnknownEpoch(epoch);
         uint64 claimableAt = kept.time + delay;
         if (block.timestamp < claimableAt) revert TooEarly(claimableAt);
-        // The length first: a 64-byte "chunk" would be an inner node of the tree.
-        if (chunk.length != Entries.CHUNK) revert Entries.BadChunk(chunk.length);
-        if (!MerkleProof.verifyCalldata(proof, kept.root, keccak256(chunk))) revert BadProof();
+        bytes32 leaf = Entries.leaf(chunk);
+        if (!MerkleProof.verifyCalldata(proof, kept.root, leaf)) revert BadProof();
     }
 }
