@@ -12,6 +12,7 @@ struct queue_thread;
 struct pool;
 struct blobs;
 struct loop;
+struct keeper;
 
 /** What every operation and background job of this gateway may use. Made in gateway/main.c; lives as long as the process. */
 struct app {
@@ -37,6 +38,7 @@ struct app {
     struct pool *pool;
     struct blobs *blobs;
     struct loop *loop;
+    struct keeper *keeper; /**< the keeper's own; NULL while there is none */
 
     /** Start the checks of a stored response on this gateway's pool; any thread. The keeper's, set in gateway/main.c. */
     void (*check)(struct app *app, struct uuid response);

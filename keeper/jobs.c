@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper/state.h"
+#include "lib/killpoint.h"
+#include "queue/post.h"
+
+#define PAGE    200
+#define CHECK_S 30
+
+enum err_code job_expiries(struct keeper *k, struct err *err)
+{
+    const struct sql_due_expiries in = {.max = PAGE};
+    const struct sql_due_expiries_row *due;
+    const struct sql_task_expire_row *done;
+    struct sql_task_expire *calls;
+    const void *rows;
+    size_t n;
+    size_t n_done;
+    enum err_code rc;
+
+    do {
+        rc = db_run(k->conn, SQL_DUE_EXPIRIES, &in, 1, k->arena, &rows, &n, err);
+        if (rc != E_OK || n == 0)
+            return rc;
+        due = rows;
+        KILLPOINT("o1");
+        calls = arena_alloc(k->arena, n * sizeof(*calls));
+        for (size_t i = 0; i < n; i++)
+            calls[i].id = due[i].id;
+        rc = db_run(k->conn, SQL_TASK_EXPIRE, calls, n, k->arena, &rows, &n_done, err);
+        if (rc != E_OK)
+            return rc;
+        KILLPOINT("o2");
+        done = rows;
+        for (size_t i = 0; i < n_done; i++) {
+            size_t at = (size_t)done[i].call;
+
+            /* Another gateway may have expired it; its slots go either way. */
+            post_closed(k->app->queue, due[at].source, due[at].id);
+            if (text_is(done[i].outcome, "ok"))
+                atomic_fetch_add(&k->expired, 1);
+        }
+        KILLPOINT("o3");
+    } while (n == PAGE);
+    return E_OK;
+}
+
+static struct sql_attempt_end lapse_of(const struct keeper *k, struct uuid attempt)
+{
+    return (struct sql_attempt_end){
+        .id = attempt,
+        .how = text_of("lapsed"),
+        .code = text_of("lease_lapsed"),
+        .message = text_of("no heartbeat came before the lease ended"),
+        .attempts_max = (int32_t)k->app->attempts_max,
+    };
+}
+
+/* A batch may hold one attempt of a task: takes those whose task is new, leaves the others behind.
+ */
+static size_t take_one_a_task(const struct keeper *k, struct sql_due_leases_row *left,
+                              size_t *n_left, struct sql_attempt_end *calls)
+{
+    size_t n = 0;
+    size_t kept = 0;
+    struct uuid tasks[PAGE];
+
+    for (size_t i = 0; i < *n_left; i++) {
+        bool twin = false;
+
+        for (size_t j = 0; j < n && !twin; j++)
+            twin = uuid_eq(tasks[j], left[i].task);
+        if (twin) {
+            left[kept++] = left[i];
+        } else {
+            tasks[n] = left[i].task;
+            calls[n++] = lapse_of(k, left[i].id);
+        }
+    }
+    *n_left = kept;
+    return n;
+}
+
+static enum err_code lapse(struct keeper *k, struct sql_due_leases_row *left, size_t n_left,
+                           struct err *err)
+{
+    while (n_left > 0) {
+        struct sql_attempt_end *calls = arena_alloc(k->arena, n_left * sizeof(*calls));
+        size_t n = take_one_a_task(k, left, &n_left, calls);
+        const struct sql_attempt_end_row *done;
+        const void *rows;
+        size_t n_done;
+        enum err_code rc =
+            db_run(k->conn, SQL_ATTEMPT_END, calls, n, k->arena, &rows, &n_done, err);
+
+        if (rc != E_OK)
+            return rc;
+        KILLPOINT("o2");
+        done = rows;
+        for (size_t i = 0; i < n_done; i++) {
+            if (!text_is(done[i].outcome, "ok"))
+                continue;
+            atomic_fetch_add(&k->lapsed, 1);
+            if (done[i].reopened)
+                post_reopen(k->app->queue, done[i].source, done[i].task);
+            else
+                post_moved(k->app->queue, done[i].task);
+        }
+    }
+    return E_OK;
+}
+
+enum err_code job_leases(struct keeper *k, struct err *err)
+{
+    const struct sql_due_leases in = {.max = PAGE};
+    const void *rows;
+    size_t n;
+    enum err_code rc;
+
+    do {
+        struct sql_due_leases_row *left;
+
+        rc = db_run(k->conn, SQL_DUE_LEASES, &in, 1, k->arena, &rows, &n, err);
+        if (rc != E_OK || n == 0)
+            return rc;
+        KILLPOINT("o1");
+        left = arena_alloc(k->arena, n * sizeof(*left));
+        memcpy(left, rows, n * sizeof(*left));
+        rc = lapse(k, left, n, err);
+    } while (rc == E_OK && n == PAGE);
+    return rc;
+}
+
+enum err_code job_checks(struct keeper *k, struct err *err)
+{
+    const struct sql_due_checks in = {.max = PAGE};
+    const struct sql_due_checks_row *due;
+    const struct sql_check_adopt_row *mine;
+    struct sql_check_adopt *calls;
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(k->conn, SQL_DUE_CHECKS, &in, 1, k->arena, &rows, &n, err);
+
+    if (rc != E_OK || n == 0)
+        return rc;
+    due = rows;
+    calls = arena_alloc(k->arena, n * sizeof(*calls));
+    for (size_t i = 0; i < n; i++)
+        calls[i] = (struct sql_check_adopt){.id = due[i].id, .check_s = CHECK_S};
+    rc = db_run(k->conn, SQL_CHECK_ADOPT, calls, n, k->arena, &rows, &n, err);
+    if (rc != E_OK)
+        return rc;
+    mine = rows;
+    for (size_t i = 0; i < n; i++) {
+        if (!text_is(mine[i].outcome, "ok"))
+            continue;
+        atomic_fetch_add(&k->adopted, 1);
+        check_start(k->app, due[mine[i].call].id);
+    }
+    return E_OK;
+}
+
+enum err_code job_masters(struct keeper *k, struct err *err)
+{
+    const struct sql_provider_adopt_masters in = {.max = PAGE};
+    const void *rows;
+    size_t n;
+
+    return db_run(k->conn, SQL_PROVIDER_ADOPT_MASTERS, &in, 1, k->arena, &rows, &n, err);
+}
+
+enum err_code job_prune(struct keeper *k, struct err *err)
+{
+    const struct sql_idempotency_prune in = {.max = 1000};
+    const struct sql_idempotency_prune_row *done;
+    const void *rows;
+    size_t n;
+    int rounds = 0;
+    enum err_code rc;
+
+    do {
+        rc = db_run(k->conn, SQL_IDEMPOTENCY_PRUNE, &in, 1, k->arena, &rows, &n, err);
+        done = rows;
+    } while (rc == E_OK && n == 1 && done->done == 1000 && ++rounds < 50);
+    return rc;
+}
