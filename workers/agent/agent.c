@@ -1,7 +1,167 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/manifest.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "workers/agent/slot.h"
 #include "workers/commands.h"
+
+static sigset_t end_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+/* Whether one of them came within this time. All threads block them; only main takes them. */
+static bool told_to_end(int64_t ms)
+{
+    sigset_t set = end_signals();
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    return sigtimedwait(&set, NULL, &t) > 0;
+}
+
+/* Register, and put registrations; again and again while the gateway is away. @return E_CONFIG for
+ * good. */
+static enum err_code enter(struct agent *a, struct err *err)
+{
+    bool registered = false;
+    for (unsigned n = 0;; n++) {
+        size_t added = 0;
+        enum err_code rc = registered ? E_OK : api_register(&a->pulse_api, err);
+        if (rc == E_OK) {
+            if (!registered)
+                log_info("registered", "provider=%s", a->me.provider);
+            registered = true;
+            rc = sources_register(&a->sources, &a->pulse_api, &added, err);
+        }
+        if (rc == E_OK || rc == E_CONFIG)
+            return rc;
+        int64_t wait = api_backoff_ms(n);
+        log_warn("gateway_away", "why=%s wait_ms=%lld", err->text, (long long)wait);
+        if (told_to_end(wait))
+            return err_set(err, E_DRAINING, "told to end before the gateway answered");
+    }
+}
+
+static void stop_all(struct agent *a)
+{
+    for (unsigned i = 0; i < a->slot_count; i++)
+        slot_stop(&a->slots[i], STOP_DRAIN);
+}
+
+/* No new claims; running work gets its time; then it is handed back. A second signal shortens the
+ * time. */
+static void drain(struct agent *a)
+{
+    int64_t end = clock_mono_us() + a->options->drain_s * 1000000;
+    log_info("draining", "seconds=%lld", (long long)a->options->drain_s);
+    atomic_store(&a->draining, true);
+    for (;;) {
+        bool busy = false;
+        for (unsigned i = 0; i < a->slot_count; i++) {
+            pthread_mutex_lock(&a->slots[i].mutex);
+            busy = busy || a->slots[i].live;
+            pthread_mutex_unlock(&a->slots[i].mutex);
+        }
+        if (!busy || clock_mono_us() >= end || told_to_end(50))
+            break;
+    }
+    stop_all(a);
+    for (unsigned i = 0; i < a->slot_count; i++)
+        pthread_join(a->slots[i].thread, NULL);
+    atomic_store(&a->pulse_over, true);
+    pthread_join(a->pulse, NULL);
+}
+
+static enum err_code start(struct agent *a, struct err *err)
+{
+    enum err_code rc = E_OK;
+    for (unsigned i = 0; rc == E_OK && i < (unsigned)a->options->slots; i++) {
+        rc = slot_open(&a->slots[i], a, i, err);
+        if (rc == E_OK)
+            a->slot_count++;
+    }
+    if (rc != E_OK)
+        return rc;
+    if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0)
+        return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
+    for (unsigned i = 0; i < a->slot_count; i++) {
+        if (pthread_create(&a->slots[i].thread, NULL, slot_main, &a->slots[i]) != 0)
+            return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
+    }
+    return E_OK;
+}
+
+static enum err_code work(struct agent *a, struct err *err)
+{
+    enum err_code rc = enter(a, err);
+    if (rc == E_OK)
+        rc = start(a, err);
+    if (rc != E_OK)
+        return rc == E_DRAINING ? E_OK : rc;
+    log_info("working", "slots=%u sources=%zu", a->slot_count, a->sources.known_count);
+    while (!told_to_end(1000000))
+        ;
+    drain(a);
+    log_info("ended", NULL);
+    return E_OK;
+}
+
+static enum err_code prepare(struct agent *a, const struct options *o, struct err *err)
+{
+    struct workshop_config c = {o->work_dir, o->runtime, o->uid_base, o->image_mb, o->image_files};
+    a->options = o;
+    a->shop.lock = -1;
+    /*
+     * Cards are reported in the heartbeat, but containers get none yet: so CPU is what we may
+     * promise. It is the registration that promises, not the list of devices.
+     */
+    enum err_code rc = identity_open(&a->me, o, ENV_CPU, err);
+    if (rc == E_OK)
+        rc = sources_open(&a->sources, o->sources, err);
+    if (rc == E_OK)
+        rc = workshop_open(&a->shop, &c, err);
+    return rc;
+}
+
 int command_agent(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    return 2;
+    static struct agent a;
+    static char url[1024];
+    struct options o = {0};
+    struct err err = {0};
+    sigset_t set = end_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    enum err_code rc = config_load(options_agent, options_agent_count, argc, argv, &o, &err);
+    if (rc == E_OK) {
+        snprintf(url, sizeof(url), "%s", o.url);
+        for (size_t n = strlen(url); n > 0 && url[n - 1] == '/'; n--)
+            url[n - 1] = '\0';
+        o.url = url;
+        rc = prepare(&a, &o, &err);
+    }
+    if (rc == E_OK) {
+        api_open(&a.pulse_api, url, &a.me);
+        rc = work(&a, &err);
+        api_close(&a.pulse_api);
+    }
+    for (unsigned i = 0; i < a.slot_count; i++)
+        slot_close(&a.slots[i]);
+    if (a.options) {
+        workshop_close(&a.shop);
+        sources_close(&a.sources);
+        identity_close(&a.me);
+    }
+    if (rc != E_OK)
+        fprintf(stderr, "ogpu-worker: %s\n", err.text);
+    return rc == E_OK ? 0 : 1;
 }

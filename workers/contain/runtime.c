@@ -77,6 +77,7 @@ static int run(const char *path, char *const argv[], const int stdio[3])
     if (pid < 0)
         return -1;
     if (pid == 0) {
+        signal(SIGPIPE, SIG_DFL); /* the source inherits what is ignored here */
         for (int i = 0; i < 3; i++) {
             if (dup2(stdio[i], i) < 0)
                 _exit(127);

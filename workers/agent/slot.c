@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "workers/agent/slot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/hash.h"
+#include "lib/log.h"
+
+#define CLAIM_WAIT_S  25
+#define CLAIM_REF_MAX 37
+
+enum err_code slot_open(struct slot *s, struct agent *agent, unsigned index, struct err *err)
+{
+    memset(s, 0, sizeof(*s));
+    s->agent = agent;
+    s->index = index;
+    pthread_mutex_init(&s->mutex, NULL);
+    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->stop_fd < 0)
+        return err_set(err, E_IO, "no eventfd: %s", strerror(errno));
+    api_open(&s->api, agent->options->url, &agent->me);
+    return E_OK;
+}
+
+void slot_close(struct slot *s)
+{
+    api_close(&s->api);
+    close(s->stop_fd);
+    pthread_mutex_destroy(&s->mutex);
+}
+
+void slot_stop(struct slot *s, enum stop_cause cause)
+{
+    enum stop_cause none = STOP_NO;
+    uint64_t one = 1;
+    if (atomic_compare_exchange_strong(&s->cause, &none, cause) &&
+        write(s->stop_fd, &one, sizeof(one)) < 0)
+        log_warn("stop_not_signalled", "slot=%u", s->index);
+}
+
+bool slot_stopped(void *ctx)
+{
+    struct slot *s = ctx;
+    return atomic_load(&s->cause) != STOP_NO;
+}
+
+void slot_begin(struct slot *s, const char *attempt, int64_t lease_s, int64_t asked_us)
+{
+    uint64_t old;
+    pthread_mutex_lock(&s->mutex);
+    while (read(s->stop_fd, &old, sizeof(old)) > 0)
+        ;
+    atomic_store(&s->cause, STOP_NO);
+    snprintf(s->attempt, sizeof(s->attempt), "%s", attempt);
+    s->lease_s = lease_s;
+    s->lease_end_us = asked_us + lease_s * 1000000;
+    s->next_beat_us = asked_us + lease_s * 1000000 / 3;
+    s->live = true;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void slot_end(struct slot *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    s->live = false;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+int64_t slot_lease_end(struct slot *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    int64_t end = s->lease_end_us;
+    pthread_mutex_unlock(&s->mutex);
+    return end;
+}
+
+/* ---- claiming ---- */
+
+static bool is_draining(void *ctx)
+{
+    struct slot *s = ctx;
+    return atomic_load(&s->agent->draining);
+}
+
+/* A random UUID (RFC 9562, version 4). */
+static void new_claim_ref(char out[CLAIM_REF_MAX])
+{
+    uint8_t b[16];
+    random_bytes(b, sizeof(b));
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    snprintf(out, CLAIM_REF_MAX,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+             b[15]);
+}
+
+static enum err_code claim(struct slot *s, const char *ref, int wait_s, struct api_reply *reply,
+                           struct err *err)
+{
+    char path[48];
+    json_t *body = json_pack("{s:s}", "claim_ref", ref);
+    json_t *sources = sources_claim(&s->agent->sources);
+    if (sources)
+        json_object_set_new(body, "sources", sources);
+    snprintf(path, sizeof(path), "/v1/claims?wait=%d", wait_s);
+    struct api_request q = {
+        .method = "POST", .path = path, .body = body, .timeout_ms = (wait_s + 10) * 1000};
+    if (wait_s > 0) {
+        q.stop = is_draining;
+        q.stop_ctx = s;
+    }
+    enum err_code rc = api_call(&s->api, &q, reply, err);
+    json_decref(body);
+    return rc;
+}
+
+/* The gateway may have opened an attempt for a claim whose answer we did not wait for: ask, and
+ * give it back. */
+static void settle_last_claim(struct slot *s, const char *ref)
+{
+    struct err err;
+    struct api_reply reply;
+    if (claim(s, ref, 0, &reply, &err) == E_OK && reply.status == 200)
+        attempt_hand_back(s, reply.body);
+    api_reply_done(&reply);
+}
+
+/* @return whether the claim's outcome is known, so that the next one needs a new reference. */
+static bool settled(struct slot *s, enum err_code rc, const struct api_reply *reply, int64_t asked,
+                    unsigned *failures, const struct err *err)
+{
+    if (rc == E_OK && reply->status == 200) {
+        *failures = 0;
+        if (atomic_load(&s->agent->draining))
+            attempt_hand_back(s, reply->body);
+        else
+            attempt_serve(s, reply->body, asked);
+        return true;
+    }
+    if (rc == E_OK && reply->status == 204) {
+        *failures = 0;
+        return true;
+    }
+    log_warn("claim_failed", "slot=%u status=%d why=%s", s->index, reply->status,
+             rc == E_OK ? reply->code : err->text);
+    return rc == E_OK && !api_may_retry(rc, reply);
+}
+
+void *slot_main(void *arg)
+{
+    struct slot *s = arg;
+    char ref[CLAIM_REF_MAX];
+    unsigned failures = 0;
+    bool known = true;
+    while (!atomic_load(&s->agent->draining)) {
+        struct err err = {0};
+        struct api_reply reply;
+        if (known)
+            new_claim_ref(ref);
+        int64_t asked = clock_mono_us();
+        enum err_code rc = claim(s, ref, CLAIM_WAIT_S, &reply, &err);
+        known = false;
+        if (atomic_load(&s->agent->draining) && rc != E_OK) {
+            api_reply_done(&reply);
+            break;
+        }
+        bool idle = rc != E_OK || reply.status != 200;
+        known = settled(s, rc, &reply, asked, &failures, &err);
+        int64_t wait = api_backoff_ms(failures);
+        if (reply.retry_after_s * 1000 > wait)
+            wait = reply.retry_after_s * 1000;
+        bool quiet = rc == E_OK && (reply.status == 204 || !idle);
+        api_reply_done(&reply);
+        if (!quiet) {
+            failures++;
+            api_sleep(wait, is_draining, s);
+        }
+    }
+    if (!known)
+        settle_last_claim(s, ref);
+    return NULL;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_AGENT_SLOT_H
+#define WORKERS_AGENT_SLOT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "workers/agent/api.h"
+#include "workers/agent/sources.h"
+#include "workers/workshop.h"
+
+#define SLOTS_MAX 64
+
+/** Why a slot's container has to end. */
+enum stop_cause {
+    STOP_NO,
+    STOP_TOLD,  /**< the gateway said so in a heartbeat: the attempt is over */
+    STOP_LEASE, /**< no heartbeat got through before the lease ended */
+    STOP_DRAIN, /**< this worker ends */
+};
+
+struct agent;
+
+/** One attempt at a time, in a thread of its own; the pulse thread keeps its lease. */
+struct slot {
+    struct agent *agent;
+    unsigned index;
+    pthread_t thread;
+    struct api api;
+    int stop_fd; /**< eventfd: readable when `cause` is set */
+    _Atomic enum stop_cause cause;
+    pthread_mutex_t mutex; /**< guards what follows */
+    bool live;             /**< an attempt runs; its lease is kept */
+    char attempt[ID_TEXT_MAX];
+    int64_t lease_s;
+    int64_t lease_end_us; /**< monotonic */
+    int64_t next_beat_us;
+};
+
+/** The whole worker. */
+struct agent {
+    const struct options *options;
+    struct identity me;
+    struct workshop shop;
+    struct sources sources;
+    atomic_bool draining; /**< no new work */
+    struct slot slots[SLOTS_MAX];
+    unsigned slot_count;
+    pthread_t pulse;
+    struct api pulse_api;
+    atomic_bool pulse_over;
+};
+
+/** Prepare a slot (not its thread). @return E_IO. */
+MUST_CHECK enum err_code slot_open(struct slot *s, struct agent *agent, unsigned index,
+                                   struct err *err);
+void slot_close(struct slot *s);
+
+/** The slot's thread: claim, run, respond, until the agent drains. @arg struct slot * */
+void *slot_main(void *arg);
+
+/** End the slot's container, for the first cause given. Any thread. */
+void slot_stop(struct slot *s, enum stop_cause cause);
+
+/** Whether a cause was given; as http_call.stop. @ctx struct slot * */
+bool slot_stopped(void *ctx);
+
+/** Begin and end an attempt as far as its lease goes. */
+void slot_begin(struct slot *s, const char *attempt, int64_t lease_s, int64_t asked_us);
+void slot_end(struct slot *s);
+
+/** Monotonic time at which the lease ends. */
+int64_t slot_lease_end(struct slot *s);
+
+/** The pulse thread: attempt heartbeats for all slots, the provider's own, new sources. @arg struct
+ * agent * */
+void *pulse_main(void *arg);
+
+/** Do what a claim asks for, to its end: run, upload, sign, respond; or fail with the cause. @claim
+ * the gateway's answer */
+void attempt_serve(struct slot *s, const json_t *claim, int64_t asked_us);
+
+/** Hand back a claim that is not begun: no penalty. */
+void attempt_hand_back(struct slot *s, const json_t *claim);
+
+#endif
