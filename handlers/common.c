@@ -40,6 +40,24 @@ struct bytes address_bytes(const struct op *op, struct address a)
     return arena_bytes(op->arena, bytes_of(a.b, sizeof(a.b)));
 }
 
+const char *uuid_text(const struct op *op, struct uuid id)
+{
+    static const int dash_before[] = {4, 6, 8, 10};
+    char *out = arena_alloc(op->arena, 37);
+    size_t n = 0;
+    size_t dash = 0;
+
+    for (int i = 0; i < 16; i++) {
+        if (dash < ARRAY_LEN(dash_before) && i == dash_before[dash]) {
+            out[n++] = '-';
+            dash++;
+        }
+        hex_encode(&id.b[i], 1, out + n);
+        n += 2;
+    }
+    return out;
+}
+
 struct bytes digests_of(const struct op *op, const json_t *list)
 {
     size_t n = json_array_size(list);

@@ -21,6 +21,9 @@ struct bytes digest_bytes(const struct op *op, struct digest d);
 /** The address as bytes that live in the arena. */
 struct bytes address_bytes(const struct op *op, struct address a);
 
+/** An id as the database writes UUIDs, in the arena. */
+const char *uuid_text(const struct op *op, struct uuid id);
+
 /** Hex digests of a list that the field table has checked, one behind the other, in the arena. */
 struct bytes digests_of(const struct op *op, const json_t *list);
 

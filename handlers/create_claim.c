@@ -47,14 +47,13 @@ static struct text wanted_of(struct op *op, const json_t *sources)
     json_array_foreach(sources, i, word)
     {
         struct uuid id;
-        const uint8_t *b = id.b;
 
         if (!id_parse(ID_SOURCE, text_of(json_string_value(word)), &id))
             continue;
-        n += (size_t)sprintf(
-            out + n, "%s%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-            n ? "," : "", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
-            b[12], b[13], b[14], b[15]);
+        if (n > 0)
+            out[n++] = ',';
+        memcpy(out + n, uuid_text(op, id), 36);
+        n += 36;
     }
     return (struct text){out, n};
 }
