@@ -17,6 +17,12 @@ WITH c AS MATERIALIZED (
 )
 SELECT c.call, made.id FROM c JOIN made USING (address) ORDER BY c.call;
 
+-- name: account_find
+-- class: read
+-- params: address bytea
+-- returns: id int8
+SELECT id FROM account WHERE address = $1;
+
 -- name: api_key_create
 -- class: slow
 -- params: id uuid, account int8, hash bytea, hint text, name text, scopes int4
