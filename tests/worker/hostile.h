@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_WORKER_HOSTILE_H
+#define TESTS_WORKER_HOSTILE_H
+
+/*
+ * A source that tries everything a source must not be able to do, and tells as JSON what came of
+ * it. It holds no secret trick: each attempt is what an attacker would write down first.
+ */
+
+/** One JSON member `"name":errno` (0 when the act succeeded) on stdout; the comma comes before all but the first. */
+void tell(const char *name, long result);
+
+/** One JSON member with text. */
+void tell_text(const char *name, const char *text);
+
+/** What the source sees of itself and of the host: capabilities, ids, mounts, files, limits. */
+void look(void);
+
+/** System calls that must be refused. */
+void calls(void);
+
+/** Ways out over the network. */
+void network(void);
+
+/** Fill /out with one kind of trap. @return the exit status. */
+int trap(const char *kind);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Runs sources through `ogpu-worker try`: the same code that an attempt goes through, without a gateway.
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { image, layerOf } from '../../tools/oci_image.mjs';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+export const build = resolve(root, process.env.BUILD ?? 'build');
+export const worker = join(build, 'bin/ogpu-worker');
+export const hostile = readFileSync(join(build, 'tests/worker/hostile'));
+
+/** A folder of the test's own; the suite removes it at the end. */
+export function folder(name) {
+    const base = process.env.OGPU_TEST_TMP ?? tmpdir();
+    return mkdtempSync(join(base, `${name}-`));
+}
+
+export const drop = (path) => rmSync(path, { recursive: true, force: true });
+
+export const limits = {
+    memory_mb: 128, pids: 64, cpu_millis: 1000, timeout_s: 20, tmp_mb: 16, output_bytes: 8 << 20, output_files: 8,
+};
+
+export const manifestOf = (made, changes = {}) => ({
+    name: 'test',
+    contract: 'exec',
+    image: { digest: made.digest, blob: made.blob },
+    environments: ['cpu'],
+    ...changes,
+    limits: { ...limits, ...changes.limits },
+});
+
+/** An image with one static program. */
+export const imageOf = (program, name = 'hostile') =>
+    image([layerOf([{ path: `/bin/${name}`, data: program }])], { Entrypoint: [`/bin/${name}`], User: '1000:1000' });
+
+/** A process to its end: {code, signal, stdout, stderr}. */
+export function execute(program, args, env = {}, onStart = () => {}) {
+    return new Promise((done, fail) => {
+        const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+        let stdout = '';
+        let stderr = '';
+        child.stdout.on('data', (bytes) => { stdout += bytes; });
+        child.stderr.on('data', (bytes) => { stderr += bytes; });
+        child.on('error', fail);
+        child.on('close', (code, signal) => done({ code, signal, stdout, stderr }));
+        onStart(child);
+    });
+}
+
+/** One place to try sources: a work folder and a runtime. */
+export class Bench {
+    constructor(runtime, env = {}) {
+        this.dir = folder('bench');
+        this.env = { OGPU_RUNTIME: runtime, OGPU_WORK_DIR: join(this.dir, 'work'), ...env };
+        this.runs = 0;
+    }
+
+    /** Runs a manifest's source; resolves to what `try` printed, plus its files and stderr. */
+    async try(manifest, archive, { fn = 'run', input = {}, onStart } = {}) {
+        const at = join(this.dir, `run-${++this.runs}`);
+        const out = join(at, 'out');
+        mkdirSync(at);
+        writeFileSync(join(at, 'manifest.json'), JSON.stringify(manifest));
+        writeFileSync(join(at, 'input.json'), JSON.stringify(input));
+        writeFileSync(join(at, 'image.tar'), archive);
+        const args = ['try', ...['manifest.json', 'image.tar'].map((f) => join(at, f)), fn, join(at, 'input.json'), out];
+        const ran = await execute(worker, args, this.env, onStart);
+        if (ran.code === 2 || ran.signal) return { ...ran, end: 'refused' };
+        const result = JSON.parse(ran.stdout);
+        const read = (name) => readFileSync(join(out, name));
+        const json = result.outputs.some((o) => o.name === 'output.json') ? JSON.parse(read('output.json')) : undefined;
+        return { ...ran, ...result, read, json };
+    }
+
+    /** Runs the hostile program's act. */
+    act(made, act, changes = {}) {
+        return this.try(manifestOf(made, { command: ['/bin/hostile', act], ...changes }), made.archive);
+    }
+
+    close() {
+        drop(this.dir);
+    }
+}
+
+/** A runtime that takes one protection out of the configuration before the real one sees it. */
+export function weakened(runtime, dir, name, edit) {
+    const path = join(dir, `weak-${name}`);
+    const node = join(root, 'tools/bin/node');
+    writeFileSync(path, `#!/usr/bin/env -S ${node}
+import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+const args = process.argv.slice(2);
+const at = args.indexOf('--bundle');
+if (at >= 0) {
+    const file = args[at + 1] + '/config.json';
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    (${edit})(config);
+    writeFileSync(file, JSON.stringify(config));
+}
+process.exit(spawnSync('${runtime}', args, { stdio: 'inherit' }).status ?? 1);
+`.replace(/^import/gm, 'import'));
+    chmodSync(path, 0o755);
+    return path;
+}
