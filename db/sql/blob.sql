@@ -5,7 +5,7 @@
 -- The bytes are on disk; this gives their owner the right. kind 'account' (owner = account id) or 'attempt' (owner = uuid
 -- text; only the attempt's own provider, only while it is live). `quota` bounds the bytes one owner may hold.
 -- class: write
--- params: digest bytea, size int8, kind text, owner text, provider uuid, quota int8
+-- params: digest bytea, size int8, kind text, owner text, provider uuid?, quota int8
 -- returns: call int4, outcome text, created bool
 -- work:
 WITH c AS MATERIALIZED (
