@@ -20,8 +20,8 @@
 
 /* Counted on the HTTP thread, but for the pool's. */
 static struct {
-    int steps;       /* of waiting operations that woke */
-    int deadlines;   /* of them by deadline */
+    int rings;
+    int answered;    /* waits that a ring ended */
     int undelivered; /* replies that could not be sent */
     int ended;       /* streams whose clean-up ran */
     int pieces;
@@ -85,34 +85,40 @@ static enum op_next newline(struct op *op)
 
 /* ---- waiting ---------------------------------------------------------------------------------- */
 
+struct waiting {
+    int64_t until;
+    int rings; /* when the wait began */
+};
+
 static enum op_next woke(struct op *op)
 {
-    const int64_t *until = op->state;
+    const struct waiting *w = op->state;
     const uint64_t topic = TOPIC;
 
-    seen.steps++;
-    if (op->woken_by_deadline) {
-        seen.deadlines++;
-        return op_empty(op, 204);
+    if (seen.rings != w->rings) {
+        seen.answered++;
+        return op_json(op, 200, json_pack("{s:b}", "rung", 1));
     }
-    if (clock_mono_us() < *until && seen.steps % 2 == 0) /* every second one looks again */
-        return op_wait(op, &topic, 1, *until, woke);
-    return op_json(op, 200, json_pack("{s:b}", "rung", 1));
+    if (op->woken_by_deadline)
+        return op_empty(op, 204);
+    return op_wait(op, &topic, 1, w->until, woke);
 }
 
 static enum op_next wait_for(struct op *op)
 {
     const struct in_ms *in = op->in;
     const uint64_t topic = TOPIC;
-    int64_t *until = arena_alloc(op->arena, sizeof(*until));
+    struct waiting *w = arena_alloc(op->arena, sizeof(*w));
 
-    *until = clock_mono_us() + in->ms * 1000;
-    op->state = until;
-    return op_wait(op, &topic, 1, *until, woke);
+    w->until = clock_mono_us() + in->ms * 1000;
+    w->rings = seen.rings;
+    op->state = w;
+    return op_wait(op, &topic, 1, w->until, woke);
 }
 
 static enum op_next ring(struct op *op)
 {
+    seen.rings++;
     wait_ring(op->app->loop, TOPIC);
     return op_empty(op, 204);
 }
@@ -242,8 +248,8 @@ static enum op_next file(struct op *op)
 static enum op_next counters(struct op *op)
 {
     return op_json(op, 200,
-                   json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "steps", seen.steps, "deadlines",
-                             seen.deadlines, "undelivered", seen.undelivered, "ended", seen.ended,
+                   json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "rings", seen.rings, "answered",
+                             seen.answered, "undelivered", seen.undelivered, "ended", seen.ended,
                              "pieces", seen.pieces, "pooled", atomic_load(&seen.pooled)));
 }
 
