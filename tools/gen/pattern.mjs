@@ -3,60 +3,59 @@
 // a byte-wise matcher read alike: ^…$ around all, ASCII literals, [a-z] classes, groups, | ? * + {m,n}. No dot, no
 // negated class, no look-around, no escapes but of punctuation.
 
-const EMPTY = { k: 'empty' };
-const NONE = { k: 'none' };
 const STATES_MAX = 2000;
 
-const id = (r) => (r.id ??= JSON.stringify(r, (key, v) => (key === 'id' ? undefined : v)));
+// Equal expressions are one object, so that comparing and remembering them costs nothing.
+const interned = new Map();
+
+function node(key, make) {
+  if (!interned.has(key)) interned.set(key, { id: interned.size, derived: new Map(), ...make() });
+  return interned.get(key);
+}
+
+const EMPTY = node('empty', () => ({ k: 'empty', nullable: true }));
+const NONE = node('none', () => ({ k: 'none', nullable: false }));
+
+const set = (chars) => node(`set ${chars}`, () => ({ k: 'set', chars, nullable: false }));
 
 function cat(a, b) {
-  if (a.k === 'none' || b.k === 'none') return NONE;
-  if (a.k === 'empty') return b;
-  if (b.k === 'empty') return a;
+  if (a === NONE || b === NONE) return NONE;
+  if (a === EMPTY) return b;
+  if (b === EMPTY) return a;
   if (a.k === 'cat') return cat(a.a, cat(a.b, b));
-  return { k: 'cat', a, b };
+  return node(`cat ${a.id} ${b.id}`, () => ({ k: 'cat', a, b, nullable: a.nullable && b.nullable }));
 }
 
 function alt(list) {
-  const parts = new Map();
-  for (const r of list.flatMap((x) => (x.k === 'alt' ? x.list : [x]))) {
-    if (r.k !== 'none') parts.set(id(r), r);
-  }
-  const sorted = [...parts.keys()].sort().map((key) => parts.get(key));
-  if (sorted.length === 0) return NONE;
-  return sorted.length === 1 ? sorted[0] : { k: 'alt', list: sorted };
+  const flat = new Set(list.flatMap((x) => (x.k === 'alt' ? x.list : [x])));
+  flat.delete(NONE);
+  const sorted = [...flat].sort((x, y) => x.id - y.id);
+  if (sorted.length < 2) return sorted[0] ?? NONE;
+  const key = `alt ${sorted.map((x) => x.id).join(' ')}`;
+  return node(key, () => ({ k: 'alt', list: sorted, nullable: sorted.some((x) => x.nullable) }));
 }
 
 /** r{min,max}; max null is without end. */
 function repeat(r, min, max) {
-  if (max === 0 || r.k === 'empty') return EMPTY;
-  if (r.k === 'none') return min === 0 ? EMPTY : NONE;
+  if (max === 0 || r === EMPTY) return EMPTY;
+  if (r === NONE) return min === 0 ? EMPTY : NONE;
   if (min === 1 && max === 1) return r;
-  return { k: 'rep', r, min, max };
+  return node(`rep ${r.id} ${min} ${max}`, () => ({ k: 'rep', r, min, max, nullable: min === 0 || r.nullable }));
 }
 
-function nullable(r) {
-  switch (r.k) {
-    case 'empty':
-      return true;
-    case 'cat':
-      return nullable(r.a) && nullable(r.b);
-    case 'alt':
-      return r.list.some(nullable);
-    case 'rep':
-      return r.min === 0 || nullable(r.r);
-    default:
-      return false;
-  }
-}
-
+/** What may follow after the character `c`. */
 function derive(r, c) {
+  if (!r.derived.has(c)) r.derived.set(c, deriveNew(r, c));
+  return r.derived.get(c);
+}
+
+function deriveNew(r, c) {
   switch (r.k) {
     case 'set':
       return r.chars.includes(c) ? EMPTY : NONE;
     case 'cat': {
       const first = cat(derive(r.a, c), r.b);
-      return nullable(r.a) ? alt([first, derive(r.b, c)]) : first;
+      return r.a.nullable ? alt([first, derive(r.b, c)]) : first;
     }
     case 'alt':
       return alt(r.list.map((x) => derive(x, c)));
@@ -121,7 +120,7 @@ class Reader {
         if (!m) this.fail('{ without a count');
         this.at += m[0].length - 1;
         const max = m[2] === undefined ? Number(m[1]) : m[3] === '' ? null : Number(m[3]);
-        if (nullable(r)) this.fail('a count of what may be empty');
+        if (r.nullable) this.fail('a count of what may be empty');
         if (max !== null && max < Number(m[1])) this.fail('a count that runs backwards');
         r = repeat(r, Number(m[1]), max);
       } else return r;
@@ -132,19 +131,19 @@ class Reader {
 
   atom() {
     const c = this.take();
-    if (c === '[') return this.set();
+    if (c === '[') return this.charset();
     if (c === '(') {
       if (this.peek() === '?') this.fail('(? is not in the subset');
       const r = this.alternatives();
       if (this.take() !== ')') this.fail('a group is not closed');
       return r;
     }
-    if (c === '\\') return { k: 'set', chars: this.escaped() };
+    if (c === '\\') return set(this.escaped());
     if ('.^$?*+{}])'.includes(c)) this.fail(`${c} is not in the subset here`);
-    return { k: 'set', chars: c };
+    return set(c);
   }
 
-  set() {
+  charset() {
     const chars = new Set();
     if (this.peek() === '^') this.fail('a negated class is not in the subset');
     while (this.peek() !== ']') {
@@ -162,13 +161,15 @@ class Reader {
     }
     this.take();
     if (chars.size === 0) this.fail('an empty class');
-    return { k: 'set', chars: [...chars].sort().join('') };
+    return set([...chars].sort().join(''));
   }
 }
 
-function sets(r, out) {
+function sets(r, out, seen = new Set()) {
+  if (seen.has(r)) return out;
+  seen.add(r);
   if (r.k === 'set') out.add(r.chars);
-  for (const x of [r.a, r.b, r.r, ...(r.list ?? [])]) if (x) sets(x, out);
+  for (const x of [r.a, r.b, r.r, ...(r.list ?? [])]) if (x) sets(x, out, seen);
   return out;
 }
 
@@ -204,20 +205,20 @@ export function compilePattern(text) {
 
   const { classOf, sample } = classes(start);
   const states = [NONE, start];
-  const index = new Map([[id(NONE), 0], [id(start), 1]]);
+  const index = new Map([[NONE, 0], [start, 1]]);
   const next = [];
   for (let i = 0; i < states.length; i++) {
     next.push(sample.map((ch) => {
       const d = ch === null ? NONE : derive(states[i], ch);
-      if (!index.has(id(d))) {
-        index.set(id(d), states.length);
+      if (!index.has(d)) {
+        index.set(d, states.length);
         states.push(d);
         if (states.length > STATES_MAX) throw new Error(`pattern ${text}: more than ${STATES_MAX} states`);
       }
-      return index.get(id(d));
+      return index.get(d);
     }));
   }
-  return { classOf, nClasses: sample.length, next, accepts: states.map(nullable) };
+  return { classOf, nClasses: sample.length, next, accepts: states.map((x) => x.nullable) };
 }
 
 function topAlternation(text) {
