@@ -138,7 +138,7 @@ static void forked(const char *name, int request)
 
 void calls(void)
 {
-    char bytes[64] = {0};
+    static char bytes[4096];
     forked("ptrace", PTRACE_TRACEME);
     TRY("mount", mount("none", "/tmp", "tmpfs", 0, ""));
     TRY("umount", umount("/tmp"));
@@ -154,12 +154,15 @@ void calls(void)
     if (child == 0)
         _exit(0);
     TRY("clone_newuser", child);
-    TRY("clone3", syscall(SYS_clone3, bytes, 64));
+    child = syscall(SYS_clone3, bytes, 64);
+    if (child == 0)
+        _exit(0);
+    TRY("clone3", child);
     TRY("io_uring", syscall(SYS_io_uring_setup, 1, bytes));
     TRY("keyctl", syscall(SYS_keyctl, 0, -3, 0));
     TRY("add_key", syscall(SYS_add_key, "user", "a", "b", 1, -3));
     TRY("request_key", syscall(SYS_request_key, "user", "a", NULL, 0));
-    TRY("bpf", syscall(SYS_bpf, 0, bytes, sizeof(bytes)));
+    TRY("bpf", syscall(SYS_bpf, 0, bytes, 64));
     TRY("perf", syscall(SYS_perf_event_open, bytes, 0, -1, -1, 0));
     TRY("userfaultfd", syscall(SYS_userfaultfd, O_CLOEXEC));
     TRY("mknod", syscall(SYS_mknodat, -100, "/tmp/n", 0020666, 0x103));
