@@ -102,15 +102,25 @@ stop() {
     rm -f "$RUN/pid/$1"
 }
 
+# Stops services at the same time and waits for all of them. stop_together NAME…
+stop_together() {
+    local name
+    for name in "$@"; do
+        stop "$name" &
+    done
+    wait
+}
+
 # Stops everything of the run folder, clients before servers. stop_all
 stop_all() {
-    local name
-    local last=(relayer indexer haproxy gateway-2 gateway-1 redis postgres anvil)
+    local name clients=() step
+    local steps=("relayer indexer" haproxy "gateway-1 gateway-2" "redis postgres anvil")
     for name in $(services); do
-        case " ${last[*]} " in *" $name "*) ;; *) stop "$name" ;; esac
+        case " ${steps[*]} " in *" $name "*) ;; *) clients+=("$name") ;; esac
     done
-    for name in "${last[@]}"; do
-        stop "$name"
+    for step in "${clients[*]}" "${steps[@]}"; do
+        # shellcheck disable=SC2086  # names
+        stop_together $step
     done
 }
 

@@ -97,6 +97,7 @@ start_haproxy() {
     export OGPU_HAPROXY_BIND=127.0.0.1:$port OGPU_URL=http://127.0.0.1:$port
     # Relative to RUN: the path of a unix socket must not exceed 107 bytes, a checkout's may.
     export OGPU_HAPROXY_STATS=haproxy.sock
-    spawn haproxy USR1 env -C "$RUN" haproxy -db -f "$stack_root/deploy/haproxy.cfg"
+    # Not USR1: who stops a stack has no clients left to wait for.
+    spawn haproxy TERM env -C "$RUN" haproxy -db -f "$stack_root/deploy/haproxy.cfg"
     wait_ready haproxy 20 curl -fsS --max-time 5 "$OGPU_URL/readyz"
 }
