@@ -55,7 +55,7 @@ static void keep(struct outputs *o, struct arena *a)
 static enum err_code check_outputs(const struct verify_in *in, const struct manifest_limits *limits,
                                    struct arena *a, struct outputs *out, struct err *err)
 {
-    struct digest digest;
+    struct digest digest = {{0}};
     struct outputs o;
     struct text text;
     json_t *v = NULL;

@@ -334,8 +334,8 @@ struct digest abi_topic(const char *event)
     return keccak_end(&k);
 }
 
-enum err_code abi_event(const char *event, const struct digest *topics, size_t n_topics,
-                        struct bytes data, struct abi_value *out, size_t n, struct err *err)
+enum err_code abi_event(const char *event, const struct abi_log *log, struct abi_value *out,
+                        size_t n, struct err *err)
 {
     struct abi_value values[ABI_VALUES_MAX];
     struct digest want = abi_topic(event);
@@ -347,20 +347,20 @@ enum err_code abi_event(const char *event, const struct digest *topics, size_t n
         return rc;
     if (t.n != n)
         return err_set(err, E_INTERNAL, "'%s' has %zu values, not %zu", event, t.n, n);
-    if (n_topics == 0 || memcmp(topics[0].b, want.b, WORD) != 0)
+    if (log->n_topics == 0 || memcmp(log->topics[0].b, want.b, WORD) != 0)
         return err_set(err, E_PEER, "ABI: the log is another event");
     for (size_t i = 0; i < t.n; i++) {
         if (!t.p[i].indexed)
             continue;
-        if (used >= n_topics || is_dynamic(&t.p[i]))
+        if (used >= log->n_topics || is_dynamic(&t.p[i]))
             return err_set(err, E_PEER, "ABI: the log lacks a topic");
-        values[i] = abi_digest(topics[used++]);
+        values[i] = abi_digest(log->topics[used++]);
         if (!fits(&t.p[i], values[i].word))
             return err_set(err, E_PEER, "ABI: topic %zu does not fit its type", used - 1);
     }
-    if (used != n_topics)
+    if (used != log->n_topics)
         return err_set(err, E_PEER, "ABI: the log has a topic too many");
-    rc = take_data(&t, data, values, err);
+    rc = take_data(&t, log->data, values, err);
     if (rc == E_OK)
         memcpy(out, values, n * sizeof(*out));
     return rc;

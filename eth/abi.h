@@ -76,14 +76,19 @@ struct digest abi_topic(const char *event);
 /** The first four bytes of the signature's Keccak-256. */
 void abi_selector(const char *signature, uint8_t out[4]);
 
+/** What a log carries. */
+struct abi_log {
+    const struct digest *topics; /**< topic0 first */
+    size_t n_topics;
+    struct bytes data;
+};
+
 /**
  * Decode a log into its arguments in declared order.
  *
- * @topics  with topic0 first
  * @return  E_PEER when it is not this event or malformed
  */
-MUST_CHECK enum err_code abi_event(const char *event, const struct digest *topics, size_t n_topics,
-                                   struct bytes data, struct abi_value *out, size_t n,
-                                   struct err *err);
+MUST_CHECK enum err_code abi_event(const char *event, const struct abi_log *log,
+                                   struct abi_value *out, size_t n, struct err *err);
 
 #endif

@@ -71,8 +71,8 @@ enum err_code entries_leaves(struct bytes entries, struct arena *a, struct diges
 enum err_code entries_root(struct bytes entries, struct digest *out, struct err *err)
 {
     struct arena *a = arena_new();
-    struct digest *leaves;
-    size_t n;
+    struct digest *leaves = NULL;
+    size_t n = 0;
     enum err_code rc = entries_leaves(entries, a, &leaves, &n, err);
 
     if (rc == E_OK)

@@ -44,21 +44,20 @@ enum err_code merkle_root(const struct digest *leaves, size_t n, struct digest *
 }
 
 enum err_code merkle_proof(const struct digest *leaves, size_t n, size_t index, struct arena *a,
-                           struct digest **proof, size_t *proof_n, struct err *err)
+                           struct merkle_proof *out, struct err *err)
 {
+    struct merkle_proof proof = {.n = 0};
     struct digest *tree;
-    struct digest *out;
-    size_t count = 0;
 
     if (index >= n)
         return err_set(err, E_RANGE, "leaf %zu of %zu", index, n);
     tree = build(leaves, n);
-    out = arena_alloc(a, 64 * sizeof(*out)); /* no tree is deeper than a size_t has bits */
+    /* no tree is deeper than a size_t has bits */
+    proof.siblings = arena_alloc(a, 64 * sizeof(*proof.siblings));
     for (size_t i = 2 * n - 2 - index; i > 0; i = (i - 1) / 2)
-        out[count++] = tree[i % 2 == 1 ? i + 1 : i - 1];
+        proof.siblings[proof.n++] = tree[i % 2 == 1 ? i + 1 : i - 1];
     free(tree);
-    *proof = out;
-    *proof_n = count;
+    *out = proof;
     return E_OK;
 }
 

@@ -15,15 +15,20 @@
 MUST_CHECK enum err_code merkle_root(const struct digest *leaves, size_t n, struct digest *out,
                                      struct err *err);
 
+/** The siblings of one leaf, leaf to root. */
+struct merkle_proof {
+    struct digest *siblings;
+    size_t n;
+};
+
 /**
- * The siblings of one leaf, leaf to root.
+ * Prove one leaf.
  *
- * @proof   in the arena
+ * @out     siblings in the arena
  * @return  E_RANGE when index ≥ n
  */
 MUST_CHECK enum err_code merkle_proof(const struct digest *leaves, size_t n, size_t index,
-                                      struct arena *a, struct digest **proof, size_t *proof_n,
-                                      struct err *err);
+                                      struct arena *a, struct merkle_proof *out, struct err *err);
 
 /** Whether the proof leads from the leaf to the root. */
 bool merkle_verify(struct digest leaf, const struct digest *proof, size_t proof_n,

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "eth/abi.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/err.h"
@@ -59,9 +60,7 @@ struct rpc_block {
 
 struct rpc_log {
     struct address address;
-    struct digest topics[4];
-    size_t n_topics;
-    struct bytes data; /**< in the arena */
+    struct abi_log abi; /**< topics (at most 4) and data, in the arena */
     uint64_t block;
     struct digest block_hash;
     struct digest tx_hash;
@@ -94,15 +93,21 @@ MUST_CHECK enum err_code rpc_block_number(struct rpc *r, uint64_t *out, struct e
 MUST_CHECK enum err_code rpc_block(struct rpc *r, const char *tag, struct rpc_block *out,
                                    struct err *err);
 
+/** Which logs: of some contracts in a closed range of blocks. */
+struct rpc_filter {
+    uint64_t from;
+    uint64_t to;
+    const struct address *contracts;
+    size_t n_contracts;
+};
+
 /**
- * The logs of some contracts in a closed range of blocks, in chain order.
+ * The logs that pass the filter, in chain order.
  *
  * @out  in the arena
  */
-MUST_CHECK enum err_code rpc_logs(struct rpc *r, uint64_t from, uint64_t to,
-                                  const struct address *contracts, size_t n_contracts,
-                                  struct arena *a, struct rpc_log **out, size_t *n,
-                                  struct err *err);
+MUST_CHECK enum err_code rpc_logs(struct rpc *r, const struct rpc_filter *f, struct arena *a,
+                                  struct rpc_log **out, size_t *n, struct err *err);
 
 /** @return E_NOT_FOUND while there is none */
 MUST_CHECK enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out,
@@ -131,10 +136,16 @@ MUST_CHECK enum err_code rpc_gas_price(struct rpc *r, uint64_t *out, struct err 
 MUST_CHECK enum err_code rpc_estimate_gas(struct rpc *r, struct address from, struct address to,
                                           struct bytes data, uint64_t *out, struct err *err);
 
+/** A question to a contract. */
+struct rpc_view {
+    struct address to;
+    struct bytes data;
+    const char *tag; /**< "latest", "finalized", or rpc_tag() */
+};
+
 /** eth_call. @out in the arena */
-MUST_CHECK enum err_code rpc_read(struct rpc *r, struct address to, struct bytes data,
-                                  const char *tag, struct arena *a, struct bytes *out,
-                                  struct err *err);
+MUST_CHECK enum err_code rpc_read(struct rpc *r, const struct rpc_view *view, struct arena *a,
+                                  struct bytes *out, struct err *err);
 
 /** eth_getCode; empty for an account without code. @out in the arena */
 MUST_CHECK enum err_code rpc_code(struct rpc *r, struct address a, const char *tag,

@@ -96,19 +96,21 @@ static enum err_code read_log(const json_t *v, struct arena *a, struct rpc_log *
                               struct err *err)
 {
     const json_t *topics = json_object_get(v, "topics");
+    struct digest *words;
     enum err_code rc = E_OK;
 
     if (!json_is_array(topics) || json_array_size(topics) > 4)
         return err_set(err, E_PEER, "the node's log has no list of up to 4 topics");
     if (json_is_true(json_object_get(v, "removed")))
         return err_set(err, E_PEER, "the node sent a removed log");
-    out->n_topics = json_array_size(topics);
-    for (size_t i = 0; i < out->n_topics && rc == E_OK; i++)
-        rc = shape_fixed(json_array_get(topics, i), "topic", out->topics[i].b, 32, err);
+    out->abi.n_topics = json_array_size(topics);
+    out->abi.topics = words = arena_alloc(a, (out->abi.n_topics + 1) * sizeof(*words));
+    for (size_t i = 0; i < out->abi.n_topics && rc == E_OK; i++)
+        rc = shape_fixed(json_array_get(topics, i), "topic", words[i].b, 32, err);
     if (rc == E_OK)
         rc = shape_fixed(json_object_get(v, "address"), "log address", out->address.b, 20, err);
     if (rc == E_OK)
-        rc = shape_bytes(json_object_get(v, "data"), "log data", a, &out->data, err);
+        rc = shape_bytes(json_object_get(v, "data"), "log data", a, &out->abi.data, err);
     if (rc == E_OK)
         rc = shape_u64(json_object_get(v, "blockNumber"), "log block", &out->block, err);
     if (rc == E_OK)
@@ -131,38 +133,38 @@ static bool is_one_of(struct address a, const struct address *list, size_t n)
 
 /* What was asked for and in order: a node that ignores the filter must not feed us. */
 static enum err_code check_log(const struct rpc_log *log, const struct rpc_log *before,
-                               uint64_t from, uint64_t to, struct err *err)
+                               const struct rpc_filter *f, struct err *err)
 {
-    if (log->block < from || log->block > to)
+    if (log->block < f->from || log->block > f->to)
         return err_set(err, E_PEER, "the node sent a log of a block not asked for");
+    if (!is_one_of(log->address, f->contracts, f->n_contracts))
+        return err_set(err, E_PEER, "the node sent a log of a contract not asked for");
     if (before && (log->block < before->block ||
                    (log->block == before->block && log->index <= before->index)))
         return err_set(err, E_PEER, "the node's logs are out of order");
     return E_OK;
 }
 
-static json_t *log_filter(uint64_t from, uint64_t to, const struct address *contracts, size_t n)
+static json_t *filter_json(const struct rpc_filter *f)
 {
     char low[RPC_TAG_MAX];
     char high[RPC_TAG_MAX];
     json_t *addresses = json_array();
 
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(addresses, shape_json(contracts[i].b, sizeof(contracts[i].b)));
-    rpc_tag(from, low);
-    rpc_tag(to, high);
+    for (size_t i = 0; i < f->n_contracts; i++)
+        json_array_append_new(addresses, shape_json(f->contracts[i].b, sizeof(f->contracts[i].b)));
+    rpc_tag(f->from, low);
+    rpc_tag(f->to, high);
     return json_pack("[{s:s, s:s, s:o}]", "fromBlock", low, "toBlock", high, "address", addresses);
 }
 
-enum err_code rpc_logs(struct rpc *r, uint64_t from, uint64_t to, const struct address *contracts,
-                       size_t n_contracts, struct arena *a, struct rpc_log **out, size_t *n,
-                       struct err *err)
+enum err_code rpc_logs(struct rpc *r, const struct rpc_filter *f, struct arena *a,
+                       struct rpc_log **out, size_t *n, struct err *err)
 {
     struct rpc_log *logs = NULL;
     json_t *v = NULL;
     size_t count = 0;
-    enum err_code rc =
-        rpc_call(r, "eth_getLogs", log_filter(from, to, contracts, n_contracts), &v, err);
+    enum err_code rc = rpc_call(r, "eth_getLogs", filter_json(f), &v, err);
 
     if (rc == E_OK && !json_is_array(v))
         rc = err_set(err, E_PEER, "eth_getLogs: no list");
@@ -173,9 +175,7 @@ enum err_code rpc_logs(struct rpc *r, uint64_t from, uint64_t to, const struct a
     for (size_t i = 0; i < count && rc == E_OK; i++) {
         rc = read_log(json_array_get(v, i), a, &logs[i], err);
         if (rc == E_OK)
-            rc = check_log(&logs[i], i > 0 ? &logs[i - 1] : NULL, from, to, err);
-        if (rc == E_OK && !is_one_of(logs[i].address, contracts, n_contracts))
-            rc = err_set(err, E_PEER, "the node sent a log of a contract not asked for");
+            rc = check_log(&logs[i], i > 0 ? &logs[i - 1] : NULL, f, err);
     }
     json_decref(v);
     if (rc == E_OK) {
@@ -315,10 +315,10 @@ static enum err_code call_bytes(struct rpc *r, const char *method, json_t *param
     return rc;
 }
 
-enum err_code rpc_read(struct rpc *r, struct address to, struct bytes data, const char *tag,
-                       struct arena *a, struct bytes *out, struct err *err)
+enum err_code rpc_read(struct rpc *r, const struct rpc_view *view, struct arena *a,
+                       struct bytes *out, struct err *err)
 {
-    json_t *params = json_pack("[o, s]", call_object_of(NULL, to, data), tag);
+    json_t *params = json_pack("[o, s]", call_object_of(NULL, view->to, view->data), view->tag);
 
     return call_bytes(r, "eth_call", params, a, out, err);
 }

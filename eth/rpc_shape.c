@@ -37,7 +37,7 @@ enum err_code shape_word(const json_t *v, const char *what, uint8_t out[32], str
 
 enum err_code shape_u64(const json_t *v, const char *what, uint64_t *out, struct err *err)
 {
-    uint8_t word[32];
+    uint8_t word[32] = {0};
     uint64_t n = 0;
     enum err_code rc = shape_word(v, what, word, err);
 

@@ -29,25 +29,25 @@ static void prove(struct op *op)
     struct state *s = op->state;
     struct settle_place place;
     struct digest *leaves;
-    struct digest *siblings;
+    struct merkle_proof proof;
     struct digest root;
     size_t n;
 
     memcpy(root.b, s->row->root.p, sizeof(root.b));
     if (settle_find(s->row->entries, (uint32_t)s->row->chain_id, false, &place, &op->err) != E_OK ||
         entries_leaves(s->row->entries, op->arena, &leaves, &n, &op->err) != E_OK ||
-        merkle_proof(leaves, n, place.chunk, op->arena, &siblings, &s->parts.n_siblings,
-                     &op->err) != E_OK)
+        merkle_proof(leaves, n, place.chunk, op->arena, &proof, &op->err) != E_OK)
         return;
     if (place.entry.units != (uint64_t)s->row->units ||
-        !merkle_verify(leaves[place.chunk], siblings, s->parts.n_siblings, root)) {
+        !merkle_verify(leaves[place.chunk], proof.siblings, proof.n, root)) {
         (void)err_set(&op->err, E_INTERNAL, "batch rows and entries differ");
         return;
     }
     entries_chunk(s->row->entries, place.chunk, s->parts.chunk);
     s->parts.index = place.index;
     s->parts.entries = s->row->entries.n / ENTRY_SIZE;
-    s->parts.siblings = siblings;
+    s->parts.siblings = proof.siblings;
+    s->parts.n_siblings = proof.n;
 }
 
 static enum op_next loaded(struct op *op)

@@ -29,8 +29,7 @@ static enum err_code read_registered(struct indexer *ix, const struct rpc_log *l
     struct sql_book_registered *in = out;
     struct abi_value v[2];
     uint64_t id;
-    enum err_code rc =
-        abi_event(ABI_EV_REGISTERED, log->topics, log->n_topics, log->data, v, ARRAY_LEN(v), err);
+    enum err_code rc = abi_event(ABI_EV_REGISTERED, &log->abi, v, ARRAY_LEN(v), err);
 
     if (rc != E_OK)
         return rc;
@@ -50,8 +49,7 @@ static enum err_code read_deposited(struct indexer *ix, const struct rpc_log *lo
 {
     struct sql_book_deposited *in = out;
     struct abi_value v[3];
-    enum err_code rc =
-        abi_event(ABI_EV_DEPOSITED, log->topics, log->n_topics, log->data, v, ARRAY_LEN(v), err);
+    enum err_code rc = abi_event(ABI_EV_DEPOSITED, &log->abi, v, ARRAY_LEN(v), err);
 
     if (rc != E_OK)
         return rc;
@@ -72,8 +70,7 @@ static enum err_code read_settled(struct indexer *ix, const struct rpc_log *log,
     struct rpc_block block;
     char tag[RPC_TAG_MAX];
     uint64_t epoch;
-    enum err_code rc =
-        abi_event(ABI_EV_SETTLED, log->topics, log->n_topics, log->data, v, ARRAY_LEN(v), err);
+    enum err_code rc = abi_event(ABI_EV_SETTLED, &log->abi, v, ARRAY_LEN(v), err);
 
     if (rc != E_OK)
         return rc;
@@ -100,8 +97,7 @@ static enum err_code read_claimed(struct indexer *ix, const struct rpc_log *log,
     struct abi_value v[4];
     uint64_t id;
     uint64_t units;
-    enum err_code rc =
-        abi_event(ABI_EV_CLAIMED, log->topics, log->n_topics, log->data, v, ARRAY_LEN(v), err);
+    enum err_code rc = abi_event(ABI_EV_CLAIMED, &log->abi, v, ARRAY_LEN(v), err);
 
     (void)ix;
     if (rc != E_OK)
@@ -163,7 +159,7 @@ static bool is_kind(const struct indexer *ix, const struct kind *kind, const str
 {
     const struct address *of = kind->of_vault ? &ix->vault : &ix->settlement;
 
-    return log->n_topics > 0 && memcmp(&log->topics[0], topic, sizeof(*topic)) == 0 &&
+    return log->abi.n_topics > 0 && memcmp(&log->abi.topics[0], topic, sizeof(*topic)) == 0 &&
            memcmp(&log->address, of, sizeof(*of)) == 0;
 }
 

@@ -51,10 +51,10 @@ static enum err_code advance(struct indexer *ix, uint64_t to, struct err *err)
 static enum err_code book_range(struct indexer *ix, uint64_t from, uint64_t to, struct err *err)
 {
     const struct address contracts[] = {ix->vault, ix->settlement};
+    const struct rpc_filter filter = {from, to, contracts, ARRAY_LEN(contracts)};
     struct rpc_log *logs;
     size_t n;
-    enum err_code rc =
-        rpc_logs(ix->rpc, from, to, contracts, ARRAY_LEN(contracts), ix->arena, &logs, &n, err);
+    enum err_code rc = rpc_logs(ix->rpc, &filter, ix->arena, &logs, &n, err);
 
     if (rc != E_OK) {
         /* Nodes cap how much one answer may hold and say so in many ways: ask for less. */

@@ -23,7 +23,7 @@ static void flag_name(const char *name, char out[FLAG_MAX])
 
     if (strncmp(name, "OGPU_", 5) == 0)
         name += 5;
-    for (; name[n] && n < FLAG_MAX - 1; n++)
+    for (; n < FLAG_MAX - 1 && name[n]; n++)
         out[n] = name[n] == '_' ? '-' : (char)tolower((unsigned char)name[n]);
     out[n] = '\0';
 }

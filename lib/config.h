@@ -11,7 +11,7 @@
 enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_BOOL };
 
 /** One option of a program: read from the environment under its name, or from `--name value`. */
-struct config_row {
+struct config_row { /* NOLINT(clang-analyzer-optin.performance.Padding): rows read in this order */
     const char *name; /**< environment name, e.g. OGPU_LEASE_S; the flag is --lease-s (prefix OGPU_
                          dropped) */
     enum config_type type;

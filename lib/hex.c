@@ -35,6 +35,6 @@ bool hex_decode(const char *s, size_t len, uint8_t *out, size_t n)
         if (nibble(s[i]) < 0)
             return false;
     for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(nibble(s[2 * i]) << 4 | nibble(s[2 * i + 1]));
+        out[i] = (uint8_t)((unsigned)nibble(s[2 * i]) << 4 | (unsigned)nibble(s[2 * i + 1]));
     return true;
 }

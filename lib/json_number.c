@@ -96,7 +96,7 @@ static void layout(const struct decimal *d, char *out)
 
     if (k <= n && n <= 21) {
         snprintf(out, JSON_NUMBER_MAX, "%s%.*s", d->digits, n - k, "000000000000000000000");
-    } else if (0 < n && n <= 21) {
+    } else if (0 < n && n < k) {
         snprintf(out, JSON_NUMBER_MAX, "%.*s.%s", n, d->digits, d->digits + n);
     } else if (-6 < n && n <= 0) {
         snprintf(out, JSON_NUMBER_MAX, "0.%.*s%s", -n, "000000", d->digits);

@@ -99,8 +99,11 @@ static enum err_code view(struct rpc *rpc, struct address to, const char *call, 
     struct bytes answer;
     enum err_code rc = abi_call(call, &arg, 1, &data, err);
 
-    if (rc == E_OK)
-        rc = rpc_read(rpc, to, bytes_of(data.p, data.n), "latest", a, &answer, err);
+    if (rc == E_OK) {
+        struct rpc_view view = {to, bytes_of(data.p, data.n), "latest"};
+
+        rc = rpc_read(rpc, &view, a, &answer, err);
+    }
     if (rc == E_OK)
         rc = abi_decode(returns, answer, out, n, err);
     buf_done(&data);

@@ -264,7 +264,7 @@ static json_t *op_response(struct ask *ask)
 static json_t *op_recover(struct ask *ask)
 {
     char text[ADDRESS_TEXT_MAX];
-    struct digest digest;
+    struct digest digest = {{0}};
     struct address a;
 
     ask_fixed(ask, "digest", digest.b, 32);
@@ -278,8 +278,8 @@ static json_t *op_sign(struct ask *ask)
 {
     struct signer *signer;
     struct signature sig;
-    struct digest digest;
-    uint8_t key[32];
+    struct digest digest = {{0}};
+    uint8_t key[32] = {0};
 
     ask_fixed(ask, "key", key, 32);
     ask_fixed(ask, "digest", digest.b, 32);

@@ -74,11 +74,10 @@ json_t *op_abi_event(struct ask *ask)
 {
     struct abi_value out[ABI_VALUES_MAX];
     size_t n = (size_t)ask_u64(ask, "n");
-    size_t n_topics;
-    struct digest *topics = ask_digests(ask, "topics", &n_topics);
+    struct abi_log log = {.data = ask_bytes(ask, "data")};
 
-    if (abi_event(ask_text(ask, "event"), topics, n_topics, ask_bytes(ask, "data"), out, n,
-                  &ask->err) != E_OK)
+    log.topics = ask_digests(ask, "topics", &log.n_topics);
+    if (abi_event(ask_text(ask, "event"), &log, out, n, &ask->err) != E_OK)
         return NULL;
     return values_json(out, n);
 }
@@ -146,25 +145,24 @@ json_t *op_merkle(struct ask *ask)
 
 json_t *op_proof(struct ask *ask)
 {
-    struct digest *proof;
-    size_t proof_n;
+    struct merkle_proof proof;
     size_t n;
     struct digest *leaves = ask_digests(ask, "leaves", &n);
+    size_t index = (size_t)ask_u64(ask, "index");
     json_t *list;
 
-    if (merkle_proof(leaves, n, (size_t)ask_u64(ask, "index"), ask->arena, &proof, &proof_n,
-                     &ask->err) != E_OK)
+    if (merkle_proof(leaves, n, index, ask->arena, &proof, &ask->err) != E_OK)
         return NULL;
     list = json_array();
-    for (size_t i = 0; i < proof_n; i++)
-        json_array_append_new(list, hex_json(proof[i].b, 32));
+    for (size_t i = 0; i < proof.n; i++)
+        json_array_append_new(list, hex_json(proof.siblings[i].b, 32));
     return list;
 }
 
 json_t *op_verify(struct ask *ask)
 {
-    struct digest leaf;
-    struct digest root;
+    struct digest leaf = {{0}};
+    struct digest root = {{0}};
     size_t n;
     struct digest *proof = ask_digests(ask, "proof", &n);
 

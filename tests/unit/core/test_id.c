@@ -31,7 +31,7 @@ static void test_known_vectors_both_ways(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
-        struct uuid u;
+        struct uuid u = {{0}};
         struct uuid back;
         char want[ID_TEXT_MAX];
         char got[ID_TEXT_MAX];

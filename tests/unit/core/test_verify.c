@@ -175,9 +175,11 @@ static struct delivery_decision decide(const struct race_entry *e, size_t n, int
 {
     struct race race = {e, n, now_us, 500 * MS};
     const struct delivery_policy *p = delivery_policy(text_of("first_valid"));
+    struct delivery_decision d;
 
     assert_non_null(p);
-    return p->decide(&race);
+    d = p->decide(&race);
+    return d;
 }
 
 static void test_first_valid(void **state)

@@ -47,6 +47,7 @@ static enum err_code ask(const char *list, struct rpc_log **logs, size_t *n)
 {
     struct rpc *rpc = rpc_new(peer_url(peer), 2000);
     struct address contract;
+    const struct rpc_filter filter = {5, 9, &contract, 1};
     struct err err = {.code = E_OK};
     enum err_code rc;
     char *text;
@@ -54,7 +55,7 @@ static enum err_code ask(const char *list, struct rpc_log **logs, size_t *n)
     memset(contract.b, 0x11, sizeof(contract.b));
     assert_true(asprintf(&text, "{\"id\":1,\"result\":%s}", list) > 0);
     peer_say(peer, text);
-    rc = rpc_logs(rpc, 5, 9, &contract, 1, arena, logs, n, &err);
+    rc = rpc_logs(rpc, &filter, arena, logs, n, &err);
     free(text);
     rpc_free(rpc);
     return rc;
@@ -73,9 +74,9 @@ static void test_good_logs(void **state)
     assert_int_equal(n, 3);
     assert_int_equal(logs[1].index, 3);
     assert_int_equal(logs[2].block, 9);
-    assert_int_equal(logs[0].n_topics, 2);
-    assert_int_equal(logs[0].topics[1].b[5], 0xaa);
-    assert_memory_equal(logs[0].data.p, "\1\2", 2);
+    assert_int_equal(logs[0].abi.n_topics, 2);
+    assert_int_equal(logs[0].abi.topics[1].b[5], 0xaa);
+    assert_memory_equal(logs[0].abi.data.p, "\1\2", 2);
     assert_non_null(strstr(peer_heard(peer), "\"fromBlock\":\"0x5\""));
     assert_non_null(strstr(peer_heard(peer), "\"toBlock\":\"0x9\""));
     assert_non_null(strstr(peer_heard(peer), "\"address\":[" ADDR "]"));

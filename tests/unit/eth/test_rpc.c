@@ -304,6 +304,7 @@ static void test_fees(void **state)
 static void test_state(void **state)
 {
     struct address a = {{0}};
+    struct rpc_view view = {.data = bytes_of("\xab", 1), .tag = "latest"};
     struct bytes out;
     uint8_t word[32];
     uint64_t n;
@@ -314,7 +315,8 @@ static void test_state(void **state)
     assert_int_equal(rpc_code(rpc, a, "latest", arena, &out, &err), E_OK);
     assert_int_equal(out.n, 0);
     say("\"0x6000\"");
-    assert_int_equal(rpc_read(rpc, a, bytes_of("\xab", 1), "latest", arena, &out, &err), E_OK);
+    view.to = a;
+    assert_int_equal(rpc_read(rpc, &view, arena, &out, &err), E_OK);
     assert_memory_equal(out.p, "\x60\x00", 2);
     assert_non_null(strstr(peer_heard(peer), "\"data\":\"0xab\""));
     assert_non_null(strstr(peer_heard(peer), "\"to\":" ADDR));
