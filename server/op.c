@@ -95,7 +95,7 @@ static void start_queue(struct request *req)
     queue_post(req->op.app->queue, queue_run, req);
 }
 
-static bool client_is_there(const struct request *req)
+bool request_client_is_there(const struct request *req)
 {
     char c;
     ssize_t n = recv(req->conn->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -107,7 +107,7 @@ static void wait_woke(struct wait *w, enum wait_why why)
 {
     struct request *req = (struct request *)((char *)w - offsetof(struct request, wait));
 
-    if (!client_is_there(req)) {
+    if (!request_client_is_there(req)) {
         give_up(req);
         return;
     }

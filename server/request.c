@@ -250,6 +250,15 @@ static enum MHD_Result body_call(struct request *req, const char *data, size_t *
     return MHD_YES;
 }
 
+/* Bytes written to a socket that the other side has closed look delivered. Where that matters to the
+ * operation, look before. */
+static enum MHD_Result reply_or_tell(struct request *req)
+{
+    if (req->parsed && req->op.route->op->undelivered && !request_client_is_there(req))
+        return MHD_NO;
+    return reply_queue(req);
+}
+
 static enum MHD_Result last_call(struct request *req)
 {
     bool stream = req->stage == STAGE_BODY && req->op.route->body == ROUTE_BODY_STREAM;
@@ -260,7 +269,7 @@ static enum MHD_Result last_call(struct request *req)
         stream_end(req);
     if (req->suspended)
         return MHD_YES;
-    return req->stage == STAGE_READY ? reply_queue(req) : MHD_NO;
+    return req->stage == STAGE_READY ? reply_or_tell(req) : MHD_NO;
 }
 
 enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const char *url,

@@ -112,6 +112,12 @@ void request_step(struct request *req, op_step step);
 /** Run `run(arg)` when the request is over, last registered first; HTTP thread. */
 void request_defer(struct request *req, void (*run)(void *arg), void *arg);
 
+/**
+ * Whether the client's side is still open. A client that only closed its sending side counts as gone:
+ * the two look alike until something is lost.
+ */
+bool request_client_is_there(const struct request *req);
+
 /* libmicrohttpd's callbacks; `cls` is the server. */
 void *request_on_target(void *cls, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const char *url,
