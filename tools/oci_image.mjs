@@ -24,8 +24,8 @@ function number(header, at, width, value) {
     return;
   }
   header.fill(0, at, at + width);
-  header[at] = 0x80;
   header.writeBigUInt64BE(BigInt(value), at + width - 8);
+  header[at] |= 0x80;
 }
 
 /** One ustar header. `type` is the tar type flag ('0' file, '5' folder, '2' link, '1' hard link, '3' device …). */

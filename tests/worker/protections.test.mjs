@@ -29,13 +29,14 @@ async function both(name, edit, act, changes) {
 
 test('without seccomp: user namespaces, key rings, ptrace and foreign socket families come back', async () => {
     const [whole, weak] = await both('seccomp', (c) => { delete c.linux.seccomp; }, 'calls');
-    for (const call of ['unshare_user', 'ptrace', 'clone_newuser']) {
+    for (const call of ['unshare_user', 'unshare_net', 'ptrace']) {
         assert.notEqual(whole.json[call], 0, call);
         assert.equal(weak.json[call], 0, call);
     }
     const [closed, open] = await both('seccomp-net', (c) => { delete c.linux.seccomp; }, 'network');
-    assert.notEqual(closed.json.netlink, 0);
-    assert.equal(open.json.netlink, 0);
+    const ENOSYS = 38;
+    assert.equal(closed.json.netlink, ENOSYS);
+    assert.notEqual(open.json.netlink, ENOSYS); // the kernel itself answers now
 });
 
 test('without a network namespace: the host answers', async () => {
@@ -88,12 +89,13 @@ test('without the tmpfs limits: more fits', async () => {
     assert.ok(weak.json['/tmp/a bytes'] > 16 << 20);
 });
 
-test('without the CPU quota: a quarter becomes a whole', async () => {
+test('without the CPU quota: a tenth becomes a whole', async () => {
     const edit = (c) => { c.linux.resources.cpu.quota = 100000; };
-    const changes = { limits: { timeout_s: 2, cpu_millis: 250 } };
+    const changes = { limits: { timeout_s: 2, cpu_millis: 100 } };
     const [whole, weak] = await both('cpu', edit, 'busy', changes);
-    assert.ok(whole.usage.cpu_us < 900_000, `${whole.usage.cpu_us}`);
-    assert.ok(weak.usage.cpu_us > 1_100_000, `${weak.usage.cpu_us}`);
+    // beside each other: a busy machine gives neither what it could have
+    assert.ok(whole.usage.cpu_us < 400_000, `${whole.usage.cpu_us}`);
+    assert.ok(weak.usage.cpu_us > 1.5 * whole.usage.cpu_us, `${weak.usage.cpu_us} against ${whole.usage.cpu_us}`);
 });
 
 test('without a pid namespace for the source: others can be seen', async () => {
