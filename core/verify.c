@@ -27,7 +27,7 @@ static bool same(struct digest a, struct digest b)
 static enum err_code limits_of(const struct verify_in *in, struct manifest_limits *out,
                                struct err *err)
 {
-    struct manifest m;
+    struct manifest m = {.has_blob = false};
     json_t *v = NULL;
     enum err_code rc;
 
@@ -80,7 +80,7 @@ static enum err_code check_outputs(const struct verify_in *in, const struct mani
 enum err_code verify_response(const struct verify_in *in, struct arena *a, struct outputs *out,
                               struct err *err)
 {
-    struct manifest_limits limits;
+    struct manifest_limits limits = {.memory_mb = 0};
     enum err_code rc = limits_of(in, &limits, err);
 
     if (rc == E_OK)
