@@ -32,7 +32,8 @@ void access_done(struct request *req)
     if (op->route && op->route->quiet && req->reply.status < 400)
         return;
     log_info("request",
-             "request_id=%s method=%s route=%s path=%.*s account=%s status=%d code=%s end=%s dur_ms=%.3f",
+             "request_id=%s method=%s route=%s path=%.*s account=%s status=%d code=%s end=%s "
+             "dur_ms=%.3f",
              op->request_id, req->method, op->route ? op->route->path : "-",
              (int)(op->path.n < 256 ? op->path.n : 256), op->path.s ? op->path.s : "",
              who_of(req, who, sizeof(who)), req->reply.status, problem, end, (double)us / 1000.0);

@@ -14,11 +14,12 @@ struct blobs;
 struct loop;
 struct keeper;
 
-/** What every operation and background job of this gateway may use. Made in gateway/main.c; lives as long as the process. */
+/** What every operation and background job of this gateway may use. Made in gateway/main.c; lives
+ * as long as the process. */
 struct app {
     /* configuration, read-only after start */
-    const char *listen;       /**< host:port */
-    const char *public_url;   /**< for links in documents that leave the API; "" = relative */
+    const char *listen;     /**< host:port */
+    const char *public_url; /**< for links in documents that leave the API; "" = relative */
     const char *database_url;
     const char *redis_url;
     const char *blob_dir;
@@ -26,7 +27,7 @@ struct app {
     uint64_t chain_id;
     struct address settlement; /**< EIP-712 verifyingContract */
     struct address vault;
-    int64_t claim_delay_s;    /**< the contract's delay, for claimable_at */
+    int64_t claim_delay_s; /**< the contract's delay, for claimable_at */
     int64_t fee_bps;
     int64_t lease_s;
     int64_t attempts_max;     /**< failed attempts before a task fails and is refunded */
@@ -40,7 +41,8 @@ struct app {
     struct loop *loop;
     struct keeper *keeper; /**< the keeper's own; NULL while there is none */
 
-    /** Start the checks of a stored response on this gateway's pool; any thread. The keeper's, set in gateway/main.c. */
+    /** Start the checks of a stored response on this gateway's pool; any thread. The keeper's, set
+     * in gateway/main.c. */
     void (*check)(struct app *app, struct uuid response);
 };
 

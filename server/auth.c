@@ -39,7 +39,8 @@ struct pending {
     uint64_t generation;
 };
 
-/* ---- what was shown --------------------------------------------------------------------------- */
+/* ---- what was shown ---------------------------------------------------------------------------
+ */
 
 static bool bearer(struct text header, struct text *token)
 {
@@ -83,7 +84,8 @@ enum err_code credential_read(const struct guard *g, const struct route *route,
     return E_OK;
 }
 
-/* ---- what is remembered ----------------------------------------------------------------------- */
+/* ---- what is remembered -----------------------------------------------------------------------
+ */
 
 struct auth *auth_new(struct loop *loop, size_t entries_max)
 {
@@ -159,8 +161,7 @@ static void remember(struct auth *a, const struct digest *hash, const struct who
     } else if (!e->used) {
         a->stats.entries++;
     }
-    *e = (struct entry){
-        .hash = *hash, .who = *who, .expires_us = expires_us, .used = ++a->clock};
+    *e = (struct entry){.hash = *hash, .who = *who, .expires_us = expires_us, .used = ++a->clock};
 }
 
 static bool concerns(const struct entry *e, struct uuid id)
@@ -204,7 +205,8 @@ void auth_revoked(struct auth *auth, struct uuid id)
     loop_post(auth->loop, &r->completion);
 }
 
-/* ---- the step --------------------------------------------------------------------------------- */
+/* ---- the step ---------------------------------------------------------------------------------
+ */
 
 static enum op_next admit(struct op *op, op_step then)
 {

@@ -16,8 +16,8 @@ struct loop;
 
 /** What the caller showed, after its text was checked and before anyone looked it up. */
 struct credential {
-    enum who_kind kind;   /**< WHO_NOBODY: none needed */
-    struct digest hash;   /**< SHA-256 of the token's text, as stored */
+    enum who_kind kind; /**< WHO_NOBODY: none needed */
+    struct digest hash; /**< SHA-256 of the token's text, as stored */
 };
 
 /**
@@ -25,15 +25,15 @@ struct credential {
  *
  * A mistyped or cut token fails here, by its checksum, without a look-up.
  *
- * @return E_MISSING_CREDENTIALS; E_INVALID_API_KEY; E_SCOPE_DENIED when the kind of token may not call
- *         this route; E_BAD_REQUEST when both headers are there
+ * @return E_MISSING_CREDENTIALS; E_INVALID_API_KEY; E_SCOPE_DENIED when the kind of token may not
+ * call this route; E_BAD_REQUEST when both headers are there
  */
 MUST_CHECK enum err_code credential_read(const struct guard *g, const struct route *route,
                                          struct credential *out, struct err *err);
 
 /**
- * Who stands behind a hash, remembered so that authentication costs no round trip. HTTP thread only,
- * but for auth_revoked().
+ * Who stands behind a hash, remembered so that authentication costs no round trip. HTTP thread
+ * only, but for auth_revoked().
  */
 struct auth;
 
@@ -53,8 +53,8 @@ void auth_free(struct auth *auth);
 enum op_next auth_step(struct op *op, op_step then);
 
 /**
- * How to learn whether revocations are heard right now. Until this is called they are not, and reads
- * look every token up.
+ * How to learn whether revocations are heard right now. Until this is called they are not, and
+ * reads look every token up.
  *
  * @fresh  any state it needs is in ctx; called on the HTTP thread
  */

@@ -11,10 +11,10 @@
 #include "server/reply.h"
 #include "server/state.h"
 
-#define JSON_MAX     65536
-#define STREAM_MAX   ((size_t)1 << 30)
-#define NO_BODY_MAX  1024 /* room for `{}` and blanks */
-#define FIRST_ROOM   4096
+#define JSON_MAX    65536
+#define STREAM_MAX  ((size_t)1 << 30)
+#define NO_BODY_MAX 1024 /* room for `{}` and blanks */
+#define FIRST_ROOM  4096
 
 static size_t body_max(const struct request *req)
 {
@@ -27,13 +27,14 @@ static size_t body_max(const struct request *req)
     return route->body == ROUTE_BODY_JSON ? JSON_MAX : STREAM_MAX;
 }
 
-/* ---- the head --------------------------------------------------------------------------------- */
+/* ---- the head ---------------------------------------------------------------------------------
+ */
 
 static enum err_code find_route(struct request *req, struct err *err)
 {
     struct op *op = &req->op;
-    enum err_code code = router_match(req->server->router, text_of(req->method), op->path, op->arena,
-                                      &req->match);
+    enum err_code code =
+        router_match(req->server->router, text_of(req->method), op->path, op->arena, &req->match);
 
     if (code == E_METHOD_NOT_ALLOWED)
         return err_set(err, code, "allowed here: %s", req->match.allow);
@@ -99,7 +100,8 @@ void begin_head(struct request *req)
         op_header(op, "Allow", req->match.allow);
 }
 
-/* ---- the body --------------------------------------------------------------------------------- */
+/* ---- the body ---------------------------------------------------------------------------------
+ */
 
 void begin_collect(struct request *req, const char *data, size_t n)
 {
@@ -133,7 +135,8 @@ static bool is_blank(const struct request *req)
     return true;
 }
 
-/* An operation without a body takes none, or an empty object: clients that always send one exist. */
+/* An operation without a body takes none, or an empty object: clients that always send one exist.
+ */
 static enum err_code read_nothing(struct request *req, struct err *err)
 {
     json_t *v;
@@ -163,25 +166,28 @@ static enum err_code read_body(struct request *req, struct err *err)
     return json_parse(req->body, req->body_n, &req->op.body, err);
 }
 
-/* ---- fields ----------------------------------------------------------------------------------- */
+/* ---- fields -----------------------------------------------------------------------------------
+ */
 
 static enum err_code read_fields(struct request *req, void *in, struct violations *bad,
                                  struct err *err)
 {
     struct op *op = &req->op;
     const struct route *route = op->route;
+    const struct field_pairs path = {FIELD_PATH, req->match.param, req->match.params};
     struct field_pair pairs[QUERY_PAIRS_MAX];
     size_t n;
 
-    if (route->path_fields && fields_pairs(route->path_fields, FIELD_PATH, req->match.param,
-                                           req->match.params, op->arena, in, bad, NULL) != E_OK)
+    if (route->path_fields &&
+        fields_pairs(route->path_fields, &path, op->arena, in, bad, NULL) != E_OK)
         return err_set(err, route->missing ? route->missing : E_NOT_FOUND,
                        "the id in the path is not one");
     if (escape_query(req->query, op->arena, pairs, &n, err) != E_OK)
         return err->code;
     if (route->query_fields) {
-        if (fields_pairs(route->query_fields, FIELD_QUERY, pairs, n, op->arena, in, bad, err) !=
-            E_OK)
+        const struct field_pairs query = {FIELD_QUERY, pairs, n};
+
+        if (fields_pairs(route->query_fields, &query, op->arena, in, bad, err) != E_OK)
             err->code = E_VALIDATION;
     } else if (n > 0) {
         return err_set(err, E_VALIDATION, "this operation takes no query parameters");

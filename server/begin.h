@@ -15,7 +15,8 @@
  */
 void begin_head(struct request *req);
 
-/** First step, when the body is there (streams: before it): credentials, body, fields, then parse. */
+/** First step, when the body is there (streams: before it): credentials, body, fields, then parse.
+ */
 enum op_next begin_step(struct op *op);
 
 /** Take bytes of a JSON (or forbidden) body; sets a reply when they are too many. */

@@ -46,7 +46,8 @@ static void name_of(const struct digest *d, char *out)
     snprintf(out, NAME_MAX_N, "%.2s/%.2s/%s", hex, hex + 2, hex);
 }
 
-/* ---- the folder ------------------------------------------------------------------------------- */
+/* ---- the folder -------------------------------------------------------------------------------
+ */
 
 static void sweep(int dir)
 {
@@ -108,7 +109,8 @@ void blobs_close(struct blobs *b)
     free(b);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 enum err_code blob_begin(struct blobs *b, struct blob_writer **out, struct err *err)
 {
@@ -193,8 +195,8 @@ static bool make_folders(int dir, const char *name)
            fsync(dir) == 0;
 }
 
-/* Renaming over bytes that are there already replaces them with the same bytes, atomically, and makes
- * them young again for blob_remove(). */
+/* Renaming over bytes that are there already replaces them with the same bytes, atomically, and
+ * makes them young again for blob_remove(). */
 static enum err_code put_in_place(struct blob_writer *w, const struct digest *d, struct err *err)
 {
     char name[NAME_MAX_N];
@@ -232,7 +234,8 @@ enum err_code blob_commit(struct blob_writer *w, const struct digest *want, stru
     return code;
 }
 
-/* ---- reading and removing --------------------------------------------------------------------- */
+/* ---- reading and removing ---------------------------------------------------------------------
+ */
 
 enum err_code blob_open(struct blobs *b, const struct digest *d, int *fd, int64_t *size,
                         struct err *err)

@@ -9,9 +9,9 @@
 #include "lib/err.h"
 
 /*
- * Bytes by their SHA-256, as files dir/aa/bb/<64 hex>. Who may read or write which digest is decided
- * by rows; nothing here knows it. Every function may block: call them on the pool or in threads of
- * one's own. Several gateways may share the folder.
+ * Bytes by their SHA-256, as files dir/aa/bb/<64 hex>. Who may read or write which digest is
+ * decided by rows; nothing here knows it. Every function may block: call them on the pool or in
+ * threads of one's own. Several gateways may share the folder.
  */
 struct blobs;
 
@@ -30,14 +30,15 @@ struct blob_writer;
 MUST_CHECK enum err_code blob_begin(struct blobs *b, struct blob_writer **out, struct err *err);
 
 /** Append. @return E_IO, E_BUSY; the writer must then be dropped */
-MUST_CHECK enum err_code blob_write(struct blob_writer *w, const void *p, size_t n, struct err *err);
+MUST_CHECK enum err_code blob_write(struct blob_writer *w, const void *p, size_t n,
+                                    struct err *err);
 
 /** Bytes written so far. */
 int64_t blob_written(const struct blob_writer *w);
 
 /**
- * Make the bytes durable under their digest; ends the writer on success and failure alike. Bytes that
- * are there already stay as they are.
+ * Make the bytes durable under their digest; ends the writer on success and failure alike. Bytes
+ * that are there already stay as they are.
  *
  * @want   the digest the caller claims; NULL: any
  * @got    the digest of the bytes; NULL allowed
@@ -60,8 +61,8 @@ MUST_CHECK enum err_code blob_open(struct blobs *b, const struct digest *d, int 
                                    struct err *err);
 
 /**
- * Remove, unless the bytes were (again) uploaded less than `age_s` seconds ago: an upload and its row
- * are two steps.
+ * Remove, unless the bytes were (again) uploaded less than `age_s` seconds ago: an upload and its
+ * row are two steps.
  *
  * @return E_OK also when it is not there or too young; E_IO
  */

@@ -29,8 +29,8 @@ bool escape_decode(struct text raw, bool plus, struct arena *arena, struct text 
     return true;
 }
 
-enum err_code escape_query(struct text query, struct arena *arena, struct field_pair *pairs, size_t *n,
-                           struct err *err)
+enum err_code escape_query(struct text query, struct arena *arena, struct field_pair *pairs,
+                           size_t *n, struct err *err)
 {
     size_t count = 0;
 

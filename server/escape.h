@@ -27,7 +27,7 @@ bool escape_decode(struct text raw, bool plus, struct arena *arena, struct text 
  * @pairs  QUERY_PAIRS_MAX entries
  * @return E_BAD_REQUEST: too many, or not UTF-8
  */
-MUST_CHECK enum err_code escape_query(struct text query, struct arena *arena, struct field_pair *pairs,
-                                      size_t *n, struct err *err);
+MUST_CHECK enum err_code escape_query(struct text query, struct arena *arena,
+                                      struct field_pair *pairs, size_t *n, struct err *err);
 
 #endif

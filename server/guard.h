@@ -42,7 +42,7 @@ enum guard_known {
 
 /** One request head under judgement. */
 struct guard {
-    const char *fault; /**< static sentence; NULL while nothing is wrong */
+    const char *fault;                    /**< static sentence; NULL while nothing is wrong */
     struct text known[GUARD_KNOWN_COUNT]; /**< borrowed from the connection; s NULL when absent */
     size_t headers;
     int64_t content_length; /**< bytes; -1 when not stated (none, or chunked) */

@@ -48,7 +48,8 @@ static enum err_code bind_one(const struct addrinfo *at, const char *address, in
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked, sizeof(unacked));
     if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        enum err_code code = err_set(err, E_IO, "cannot listen on %s: %s", address, strerror(errno));
+        enum err_code code =
+            err_set(err, E_IO, "cannot listen on %s: %s", address, strerror(errno));
 
         close(fd);
         return code;

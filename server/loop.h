@@ -31,12 +31,14 @@ bool completion_push(struct completion_list *list, struct completion *c);
 /** Take all, oldest first; the one taker. NULL when empty. */
 struct completion *completion_take(struct completion_list *list);
 
-/** Called once per turn of the loop. @return microseconds until it wants to be called again; -1: never */
+/** Called once per turn of the loop. @return microseconds until it wants to be called again; -1:
+ * never */
 typedef int64_t (*loop_turn)(void *ctx, int64_t now_us);
 
-/** What the loop drives: libmicrohttpd behind four functions, so that nothing here depends on it. */
+/** What the loop drives: libmicrohttpd behind four functions, so that nothing here depends on it.
+ */
 struct loop_driver {
-    int fd;                          /**< becomes readable when run() has work */
+    int fd;                           /**< becomes readable when run() has work */
     int64_t (*timeout_us)(void *ctx); /**< 0: run again now; -1: no timeout */
     void (*run)(void *ctx);
     loop_turn turn; /**< deadlines: waits, reaper, drain */
@@ -48,7 +50,8 @@ MUST_CHECK enum err_code loop_new(struct loop **out, struct err *err);
 void loop_free(struct loop *loop);
 
 /** Run until loop_stop(). The calling thread becomes the HTTP thread. @return E_IO */
-MUST_CHECK enum err_code loop_run(struct loop *loop, const struct loop_driver *driver, struct err *err);
+MUST_CHECK enum err_code loop_run(struct loop *loop, const struct loop_driver *driver,
+                                  struct err *err);
 
 /** End loop_run() after this turn; HTTP thread. */
 void loop_stop(struct loop *loop);
@@ -60,7 +63,8 @@ void loop_post(struct loop *loop, struct completion *c);
 void loop_wake(struct loop *loop);
 
 /**
- * Ring: all operations that wait for this topic get their step. Any thread; cheap when nobody waits.
+ * Ring: all operations that wait for this topic get their step. Any thread; cheap when nobody
+ * waits.
  *
  * @topic  hash of what happened (queue/bell.h)
  */

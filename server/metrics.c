@@ -6,7 +6,7 @@
 
 #include "server/router.h"
 
-#define DURATION "http_server_request_duration_seconds"
+#define DURATION    "http_server_request_duration_seconds"
 #define SOURCES_MAX 16
 
 static const double bounds[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
@@ -141,7 +141,10 @@ static void write_series(struct buf *out, const struct route *route, const struc
     uint64_t total = 0;
 
     snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",status=\"%d\"",
-             s->head ? "HEAD" : route ? route->method : "", route ? route->path : "", s->status);
+             s->head ? "HEAD"
+             : route ? route->method
+                     : "",
+             route ? route->path : "", s->status);
     for (size_t i = 0; i < BUCKETS; i++) {
         total += s->bucket[i];
         snprintf(with_le, sizeof(with_le), "%s,le=\"%g\"", labels, bounds[i]);
@@ -161,7 +164,8 @@ void metrics_write(struct metrics *m, struct buf *out)
     snprintf(labels, sizeof(labels), "version=\"%s\"", m->version);
     metrics_family(out, "ogpu_build_info", "gauge", "The running build.");
     metrics_sample(out, "ogpu_build_info", labels, 1);
-    metrics_family(out, DURATION, "histogram", "Requests by route template, from first line to end.");
+    metrics_family(out, DURATION, "histogram",
+                   "Requests by route template, from first line to end.");
     for (size_t i = 0; i <= n; i++) {
         for (const struct series *s = m->by_route[i]; s; s = s->next)
             write_series(out, i < n ? router_at(m->router, i) : NULL, s);

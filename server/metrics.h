@@ -42,7 +42,8 @@ void metrics_write(struct metrics *m, struct buf *out);
 /** Write HELP and TYPE of a family; once per family, before its samples. */
 void metrics_family(struct buf *out, const char *name, const char *type, const char *help);
 
-/** Write one sample; `labels` as `a="b",c="d"`, NULL for none. Values of labels must hold no quote. */
+/** Write one sample; `labels` as `a="b",c="d"`, NULL for none. Values of labels must hold no quote.
+ */
 void metrics_sample(struct buf *out, const char *name, const char *labels, double value);
 
 #endif

@@ -39,7 +39,8 @@ static void give_up(struct request *req)
     unpark(req);
 }
 
-/* ---- what a step named ------------------------------------------------------------------------ */
+/* ---- what a step named ------------------------------------------------------------------------
+ */
 
 static void step_done(struct completion *c)
 {
@@ -133,7 +134,8 @@ static void start_wait(struct request *req)
                req->looked_us, now);
 }
 
-/* ---- the runner ------------------------------------------------------------------------------- */
+/* ---- the runner -------------------------------------------------------------------------------
+ */
 
 static void start(struct request *req, enum op_next next)
 {
@@ -185,7 +187,8 @@ void request_defer(struct request *req, void (*run)(void *arg), void *arg)
     req->cleanups = c;
 }
 
-/* ---- what operations call --------------------------------------------------------------------- */
+/* ---- what operations call ---------------------------------------------------------------------
+ */
 
 enum op_next op_call(struct op *op, enum sql_id stmt, const void *in, uint64_t route,
                      uint64_t conflict, op_step then)
@@ -258,7 +261,8 @@ int64_t op_content_length(const struct op *op)
     return op->request->guard.chunked ? -1 : op->request->guard.content_length;
 }
 
-/* ---- calls nobody waits for ------------------------------------------------------------------- */
+/* ---- calls nobody waits for -------------------------------------------------------------------
+ */
 
 static void fire_done(struct db_call *call)
 {

@@ -14,7 +14,7 @@
 #include "sql.h"
 
 struct request; /* server/request.h, the server's own */
-struct app; /* server/app.h: configuration and services of this gateway */
+struct app;     /* server/app.h: configuration and services of this gateway */
 struct op;
 struct route; /* generated: server/route.h */
 
@@ -28,14 +28,17 @@ enum op_next {
     OP_MORE   /**< stream bodies: go on reading the body (server/stream.h) */
 };
 
-/** A step: reads what the last one brought, sets the reply or names the next call. Runs on the HTTP thread. */
+/** A step: reads what the last one brought, sets the reply or names the next call. Runs on the HTTP
+ * thread. */
 typedef enum op_next (*op_step)(struct op *op);
 
 /** One operation of the API; the generated route table names it `op_<operation_id>`. */
 struct op_def {
-    op_step parse;            /**< first step: the request is checked, `op->in` is filled */
-    void (*undelivered)(struct op *op); /**< optional: the reply could not be sent; may op_fire() calls */
-    enum op_next (*body)(struct op *op, const void *chunk, size_t n); /**< stream bodies only, see server/stream.h */
+    op_step parse; /**< first step: the request is checked, `op->in` is filled */
+    void (*undelivered)(
+        struct op *op); /**< optional: the reply could not be sent; may op_fire() calls */
+    enum op_next (*body)(struct op *op, const void *chunk,
+                         size_t n); /**< stream bodies only, see server/stream.h */
 };
 
 enum who_kind { WHO_NOBODY, WHO_KEY, WHO_PROVIDER };
@@ -43,9 +46,9 @@ enum who_kind { WHO_NOBODY, WHO_KEY, WHO_PROVIDER };
 /** Who asks. */
 struct who {
     enum who_kind kind;
-    int64_t account;    /**< key: the account; provider: its master's account */
-    struct uuid key;    /**< key id; rechecked inside write statements */
-    uint32_t scopes;    /**< SCOPE_… bits, generated from openapi/ */
+    int64_t account; /**< key: the account; provider: its master's account */
+    struct uuid key; /**< key id; rechecked inside write statements */
+    uint32_t scopes; /**< SCOPE_… bits, generated from openapi/ */
     struct uuid provider;
     struct address address; /**< of the account, or of the provider */
 };
@@ -56,11 +59,11 @@ struct op {
     const struct route *route;
     struct arena *arena;
     char request_id[72]; /**< taken over from X-Request-Id (8 to 64 characters) or made */
-    int64_t started_us; /**< monotonic */
+    int64_t started_us;  /**< monotonic */
     struct who who;
-    const void *in;           /**< struct in_<operation>, checked */
-    json_t *body;             /**< parsed JSON body, or NULL; owned by the request */
-    struct text path;         /**< as asked, without query */
+    const void *in;              /**< struct in_<operation>, checked */
+    json_t *body;                /**< parsed JSON body, or NULL; owned by the request */
+    struct text path;            /**< as asked, without query */
     struct text idempotency_key; /**< bare; no value when absent */
     struct digest fingerprint;   /**< SHA-256 over method, path, query and body bytes */
     struct text if_none_match;
@@ -77,7 +80,8 @@ struct op {
 };
 
 /** Answer with a problem; `fmt` is the detail sentence (no secrets). Returns OP_REPLY. */
-enum op_next op_fail(struct op *op, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+enum op_next op_fail(struct op *op, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Answer with the problem in op->err (a failed call). */
 enum op_next op_fail_err(struct op *op);
@@ -88,23 +92,27 @@ enum op_next op_fail_word(struct op *op, struct text word);
 /** Answer with JSON; takes `body_stolen`. */
 enum op_next op_json(struct op *op, int status, json_t *body_stolen);
 
-/** Answer with JSON and a strong ETag; 304 when If-None-Match names it. `tag` is text that changes with the resource. */
+/** Answer with JSON and a strong ETag; 304 when If-None-Match names it. `tag` is text that changes
+ * with the resource. */
 enum op_next op_json_tagged(struct op *op, json_t *body_stolen, const char *tag);
 
 /** Answer without a body (204). */
 enum op_next op_empty(struct op *op, int status);
 
-/** Answer with `len` bytes of an open file from `offset`; takes the descriptor. Status 200 or 206. */
-enum op_next op_file(struct op *op, int status, int fd_stolen, int64_t offset, int64_t len, const char *media_type);
+/** Answer with `len` bytes of an open file from `offset`; takes the descriptor. Status 200 or 206.
+ */
+enum op_next op_file(struct op *op, int status, int fd_stolen, int64_t offset, int64_t len,
+                     const char *media_type);
 
 /** Answer with bytes that live in the arena or for ever. */
 enum op_next op_bytes(struct op *op, int status, const void *p, size_t n, const char *media_type);
 
 /**
- * Answer with bytes that live in the arena or for ever, and a strong ETag; 304 when If-None-Match names it.
- * Cache-Control is `private, no-cache` unless op_header() set another before.
+ * Answer with bytes that live in the arena or for ever, and a strong ETag; 304 when If-None-Match
+ * names it. Cache-Control is `private, no-cache` unless op_header() set another before.
  */
-enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const char *media_type, const char *tag);
+enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const char *media_type,
+                       const char *tag);
 
 /** Add a reply header; copied. A later op_fail() forgets headers added before it. */
 void op_header(struct op *op, const char *name, const char *value);
@@ -117,21 +125,28 @@ void op_header(struct op *op, const char *name, const char *value);
  * @conflict  0, or the key of which one batch holds at most one
  * @then      step that reads op->err, op->rows, op->n_rows
  */
-enum op_next op_call(struct op *op, enum sql_id stmt, const void *in, uint64_t route, uint64_t conflict, op_step then);
+enum op_next op_call(struct op *op, enum sql_id stmt, const void *in, uint64_t route,
+                     uint64_t conflict, op_step then);
 
-/** Send a write call nobody waits for (its own copy of `in`, `in_size` bytes); failures are logged. Any thread. */
-void op_fire(struct app *app, enum sql_id stmt, const void *in, size_t in_size, uint64_t route, uint64_t conflict);
+/** Send a write call nobody waits for (its own copy of `in`, `in_size` bytes); failures are logged.
+ * Any thread. */
+void op_fire(struct app *app, enum sql_id stmt, const void *in, size_t in_size, uint64_t route,
+             uint64_t conflict);
 
-/** Run `work` on the bounded pool (it may block; it may use only the op's arena, in and state, and sets op->err), then `then` here. */
+/** Run `work` on the bounded pool (it may block; it may use only the op's arena, in and state, and
+ * sets op->err), then `then` here. */
 enum op_next op_pool(struct op *op, void (*work)(struct op *op), op_step then);
 
 /**
- * Run `work` on the queue's thread with its Redis link, then `then` here. op->err is E_PEER when Redis is away.
+ * Run `work` on the queue's thread with its Redis link, then `then` here. op->err is E_PEER when
+ * Redis is away.
  */
 struct queue;
-enum op_next op_queue(struct op *op, void (*work)(struct op *op, struct queue *queue), op_step then);
+enum op_next op_queue(struct op *op, void (*work)(struct op *op, struct queue *queue),
+                      op_step then);
 
-/** Post queue work nobody waits for; `work` owns `ctx`. Any thread. Dropped when Redis is away: the keeper's resync repairs. */
+/** Post queue work nobody waits for; `work` owns `ctx`. Any thread. Dropped when Redis is away: the
+ * keeper's resync repairs. */
 void app_queue_post(struct app *app, void (*work)(struct queue *queue, void *ctx), void *ctx);
 
 /**
@@ -139,9 +154,11 @@ void app_queue_post(struct app *app, void (*work)(struct queue *queue, void *ctx
  *
  * @topics       `n` topic hashes (queue/bell.h), copied
  * @deadline_us  monotonic
- * @then         step; op->woken_by_deadline tells why. The wait also ends when the client is gone: then no step runs.
+ * @then         step; op->woken_by_deadline tells why. The wait also ends when the client is gone:
+ * then no step runs.
  */
-enum op_next op_wait(struct op *op, const uint64_t *topics, size_t n, int64_t deadline_us, op_step then);
+enum op_next op_wait(struct op *op, const uint64_t *topics, size_t n, int64_t deadline_us,
+                     op_step then);
 
 /** A fresh id (UUIDv7). */
 struct uuid app_new_id(struct app *app);

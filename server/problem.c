@@ -63,8 +63,9 @@ static const char *detail_of(struct arena *arena, const char *detail, const stru
     return detail;
 }
 
-struct text problem_body(struct arena *arena, enum err_code code, const char *base, struct text instance,
-                         const char *request_id, const char *detail, const struct violations *bad)
+struct text problem_body(struct arena *arena, enum err_code code, const char *base,
+                         struct text instance, const char *request_id, const char *detail,
+                         const struct violations *bad)
 {
     const struct err_info *info = err_info(code);
     const char *said = detail_of(arena, detail, bad);

@@ -17,10 +17,10 @@ struct request;
 
 /** Time limits of connections, microseconds. */
 struct reaper_limits {
-    int64_t headers_us; /**< from accept, or from the request line, to the end of the headers */
-    int64_t request_us; /**< from the end of the headers to the end of the reply, waits excluded */
-    int64_t idle_us;    /**< from a reply to the end of the next request's first line */
-    int64_t age_us;     /**< of a connection; then it ends after the request in progress */
+    int64_t headers_us;  /**< from accept, or from the request line, to the end of the headers */
+    int64_t request_us;  /**< from the end of the headers to the end of the reply, waits excluded */
+    int64_t idle_us;     /**< from a reply to the end of the next request's first line */
+    int64_t age_us;      /**< of a connection; then it ends after the request in progress */
     int64_t bytes_per_s; /**< slower streams than this are cut once request_us is over */
     size_t connections_max;
 };

@@ -57,8 +57,8 @@ void reply_problem(struct request *req, enum err_code code, const char *detail,
 {
     struct op *op = &req->op;
     const struct err_info *info = err_info(code == E_OK ? E_INTERNAL : code);
-    struct text body = problem_body(op->arena, code == E_OK ? E_INTERNAL : code, op->app->public_url,
-                                    op->path, op->request_id, detail, bad);
+    struct text body = problem_body(op->arena, code == E_OK ? E_INTERNAL : code,
+                                    op->app->public_url, op->path, op->request_id, detail, bad);
 
     reply_clear(req);
     op->err.code = code;
@@ -94,8 +94,8 @@ enum op_next op_fail_err(struct op *op)
         reply_problem(request_of(op), code, detail, NULL);
         return OP_REPLY;
     }
-    log_warn("request_failed", "request_id=%s code=%s text=%s", op->request_id, err_info(code)->name,
-             op->err.text);
+    log_warn("request_failed", "request_id=%s code=%s text=%s", op->request_id,
+             err_info(code)->name, op->err.text);
     reply_problem(request_of(op), code, "", NULL);
     return OP_REPLY;
 }
@@ -188,7 +188,8 @@ static struct MHD_Response *make_response(struct reply *r)
     if (r->fd < 0) /* the bytes live in the arena, which outlives the response */
         return MHD_create_response_from_buffer(r->n, (void *)(uintptr_t)r->body,
                                                MHD_RESPMEM_PERSISTENT);
-    response = MHD_create_response_from_fd_at_offset64((uint64_t)r->len, r->fd, (uint64_t)r->offset);
+    response =
+        MHD_create_response_from_fd_at_offset64((uint64_t)r->len, r->fd, (uint64_t)r->offset);
     if (response)
         r->fd = -1; /* the response closes it */
     return response;

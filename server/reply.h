@@ -23,15 +23,16 @@ void reply_problem(struct request *req, enum err_code code, const char *detail,
                    const struct violations *bad);
 
 /**
- * The body of a problem: RFC 9457 members, `code`, `request_id`, `errors[]`, and the `error{}` member
- * that OpenAI-style clients read.
+ * The body of a problem: RFC 9457 members, `code`, `request_id`, `errors[]`, and the `error{}`
+ * member that OpenAI-style clients read.
  *
  * @base      prefix of the type URI, "" for a relative one
  * @instance  the path that was asked for
  * @return    JSON text in the arena
  */
-struct text problem_body(struct arena *arena, enum err_code code, const char *base, struct text instance,
-                         const char *request_id, const char *detail, const struct violations *bad);
+struct text problem_body(struct arena *arena, enum err_code code, const char *base,
+                         struct text instance, const char *request_id, const char *detail,
+                         const struct violations *bad);
 
 /** Give the reply to libmicrohttpd. @return MHD_NO: the connection must be closed */
 enum MHD_Result reply_queue(struct request *req);

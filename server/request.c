@@ -19,7 +19,8 @@
 #define SPARES_MAX    1024
 #define BODY_KEPT_MAX 65536
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static struct request *take(struct server *s)
 {
@@ -93,7 +94,8 @@ void request_free_all(struct server *server)
     server->spares = 0;
 }
 
-/* ---- the head --------------------------------------------------------------------------------- */
+/* ---- the head ---------------------------------------------------------------------------------
+ */
 
 static void split_target(struct request *req, struct text target)
 {
@@ -185,7 +187,8 @@ static enum MHD_Result refuse_head(struct request *req)
     return reply_queue(req);
 }
 
-/* Whether a refusal must go out before the body: it is long, endless, or not sent until we agree. */
+/* Whether a refusal must go out before the body: it is long, endless, or not sent until we agree.
+ */
 static bool refuse_early(const struct request *req)
 {
     const struct guard *g = &req->guard;
@@ -227,7 +230,8 @@ static enum MHD_Result first_call(struct request *req, const char *method, const
     return stream_head_done(req);
 }
 
-/* ---- the body --------------------------------------------------------------------------------- */
+/* ---- the body ---------------------------------------------------------------------------------
+ */
 
 static enum MHD_Result body_call(struct request *req, const char *data, size_t *size)
 {
@@ -250,8 +254,8 @@ static enum MHD_Result body_call(struct request *req, const char *data, size_t *
     return MHD_YES;
 }
 
-/* Bytes written to a socket that the other side has closed look delivered. Where that matters to the
- * operation, look before. */
+/* Bytes written to a socket that the other side has closed look delivered. Where that matters to
+ * the operation, look before. */
 static enum MHD_Result reply_or_tell(struct request *req)
 {
     if (req->parsed && req->op.route->op->undelivered && !request_client_is_there(req))
@@ -294,7 +298,8 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const c
     return last_call(req);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 void request_on_completed(void *cls, struct MHD_Connection *mhd, void **ctx,
                           enum MHD_RequestTerminationCode code)

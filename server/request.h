@@ -21,8 +21,8 @@ struct stream;
 
 /** How far a request has come. */
 enum stage {
-    STAGE_HEAD,    /**< the request line is in, headers are coming */
-    STAGE_BODY,    /**< headers were accepted; the body is read, or thrown away when a reply is set */
+    STAGE_HEAD, /**< the request line is in, headers are coming */
+    STAGE_BODY, /**< headers were accepted; the body is read, or thrown away when a reply is set */
     STAGE_RUNNING, /**< steps run; suspended between them */
     STAGE_READY,   /**< the reply is set and may be queued */
     STAGE_SENT,    /**< libmicrohttpd has the reply */
@@ -62,11 +62,11 @@ struct request {
     struct conn *conn;
     struct MHD_Connection *mhd;
     enum stage stage;
-    bool suspended; /**< libmicrohttpd does not look at the connection */
-    bool finished;  /**< the reply went out whole */
-    bool head_done; /**< the body may come */
+    bool suspended;  /**< libmicrohttpd does not look at the connection */
+    bool finished;   /**< the reply went out whole */
+    bool head_done;  /**< the body may come */
     bool body_ended; /**< of a stream: its operation was told */
-    bool parsed;    /**< the operation's first step ran */
+    bool parsed;     /**< the operation's first step ran */
     char method[16];
     struct text query; /**< raw */
     const char *fault; /**< of the target, before anything decoded it */
@@ -113,8 +113,8 @@ void request_step(struct request *req, op_step step);
 void request_defer(struct request *req, void (*run)(void *arg), void *arg);
 
 /**
- * Whether the client's side is still open. A client that only closed its sending side counts as gone:
- * the two look alike until something is lost.
+ * Whether the client's side is still open. A client that only closed its sending side counts as
+ * gone: the two look alike until something is lost.
  */
 bool request_client_is_there(const struct request *req);
 

@@ -22,26 +22,30 @@ enum route_body {
 };
 
 /**
- * One operation of the contract; rows are generated from openapi/ into api.c, constant for the life of the process.
+ * One operation of the contract; rows are generated from openapi/ into api.c, constant for the life
+ * of the process.
  *
  * A row for HEAD is not needed: HEAD is answered by the GET row.
  */
 struct route {
-    const char *method;    /**< upper case */
-    /** Template, e.g. "/v1/tasks/{task}/cancel"; a parameter is a whole segment. It matches an empty last segment too
+    const char *method; /**< upper case */
+    /** Template, e.g. "/v1/tasks/{task}/cancel"; a parameter is a whole segment. It matches an
+     * empty last segment too
      * ("/docs/" is "/docs/{file}"); whether empty text fits is for path_fields to say. */
     const char *path;
-    const char *operation; /**< operationId in snake_case; the `route` label of metrics is the path template */
+    const char *operation; /**< operationId in snake_case; the `route` label of metrics is the path
+                              template */
     const struct op_def *op;
-    uint8_t auth;     /**< enum route_auth bits */
-    uint8_t body;     /**< enum route_body */
-    bool body_optional; /**< JSON: an absent body reads as {} */
-    bool idempotent;  /**< reads Idempotency-Key and stores its answer */
-    enum err_code missing; /**< the 404 of a path parameter that does not parse: the same as for one that is not there */
-    bool quiet;       /**< no access-log line when it succeeds: health and metrics */
-    uint32_t scopes;  /**< SCOPE_… bits of which an API key needs all */
-    size_t body_max;  /**< bytes; 0: 64 KiB for JSON, 1 GiB for streams */
-    size_t in_size;   /**< sizeof(struct in_<operation>) */
+    uint8_t auth;          /**< enum route_auth bits */
+    uint8_t body;          /**< enum route_body */
+    bool body_optional;    /**< JSON: an absent body reads as {} */
+    bool idempotent;       /**< reads Idempotency-Key and stores its answer */
+    enum err_code missing; /**< the 404 of a path parameter that does not parse: the same as for one
+                              that is not there */
+    bool quiet;            /**< no access-log line when it succeeds: health and metrics */
+    uint32_t scopes;       /**< SCOPE_… bits of which an API key needs all */
+    size_t body_max;       /**< bytes; 0: 64 KiB for JSON, 1 GiB for streams */
+    size_t in_size;        /**< sizeof(struct in_<operation>) */
     const struct fields *path_fields;  /**< NULL: none. A value that does not parse is a 404 */
     const struct fields *query_fields; /**< NULL: none; an unknown or wrong parameter is a 422 */
     const struct fields *body_fields;  /**< NULL: none */

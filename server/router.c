@@ -119,7 +119,8 @@ static enum err_code add_one(struct router *router, const struct route *route, s
     return E_OK;
 }
 
-enum err_code router_add(struct router *router, const struct route *routes, size_t n, struct err *err)
+enum err_code router_add(struct router *router, const struct route *routes, size_t n,
+                         struct err *err)
 {
     const struct route **grown = realloc(router->routes, (router->n + n + 1) * sizeof(*grown));
 

@@ -41,8 +41,9 @@ MUST_CHECK enum err_code router_add(struct router *router, const struct route *r
  * @arena  for decoded values; a value that is not UTF-8 fits nothing
  * @return E_NOT_FOUND, E_METHOD_NOT_ALLOWED
  */
-MUST_CHECK enum err_code router_match(const struct router *router, struct text method, struct text path,
-                                      struct arena *arena, struct route_match *out);
+MUST_CHECK enum err_code router_match(const struct router *router, struct text method,
+                                      struct text path, struct arena *arena,
+                                      struct route_match *out);
 
 /** Number of operations; a route's index is stable for metrics. */
 size_t router_count(const struct router *router);

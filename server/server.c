@@ -57,7 +57,8 @@ static size_t connections_allowed(size_t wanted)
     return limit.rlim_cur - FILES_KEPT < wanted ? limit.rlim_cur - FILES_KEPT : wanted;
 }
 
-/* ---- libmicrohttpd ---------------------------------------------------------------------------- */
+/* ---- libmicrohttpd ----------------------------------------------------------------------------
+ */
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **ctx,
                           enum MHD_ConnectionNotificationCode code)
@@ -75,13 +76,13 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **ctx,
 
 static enum err_code start_mhd(struct server *s, struct err *err)
 {
-    s->mhd = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_on_access, s,
-        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)s->config.connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, s, MHD_OPTION_URI_LOG_CALLBACK,
-        request_on_target, s, MHD_OPTION_END);
+    s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                              request_on_access, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
+                              MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->config.connections_max,
+                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL,
+                              MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_NOTIFY_CONNECTION,
+                              on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed,
+                              s, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, s, MHD_OPTION_END);
     return s->mhd ? E_OK : err_set(err, E_IO, "libmicrohttpd did not start");
 }
 
@@ -118,7 +119,8 @@ static int64_t turn(void *ctx, int64_t now_us)
     return next;
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start ------------------------------------------------------------------------------------
+ */
 
 static void set_limits(struct server *s)
 {
@@ -234,7 +236,8 @@ enum err_code server_run(struct server *server, struct err *err)
     return loop_run(server->loop, &driver, err);
 }
 
-/* ---- stop ------------------------------------------------------------------------------------- */
+/* ---- stop -------------------------------------------------------------------------------------
+ */
 
 static void on_signal(int signal_number)
 {

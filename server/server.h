@@ -22,13 +22,13 @@ struct server_config {
     const char *openapi_tag; /**< changes with the contract */
     const char *version;     /**< of the build, for metrics and the index */
 
-    int64_t headers_ms; /**< deadline of a request's headers */
-    int64_t request_ms; /**< deadline of a request, waits and steady streams excluded */
-    int64_t idle_ms;    /**< between two requests of a connection */
-    int64_t age_ms;     /**< of a connection */
-    int64_t bytes_per_s; /**< slower streams are cut once request_ms is over */
-    int64_t lame_ms;    /**< after a stop was asked: not ready, but still serving */
-    int64_t drain_ms;   /**< then: longest wait for requests in flight */
+    int64_t headers_ms;     /**< deadline of a request's headers */
+    int64_t request_ms;     /**< deadline of a request, waits and steady streams excluded */
+    int64_t idle_ms;        /**< between two requests of a connection */
+    int64_t age_ms;         /**< of a connection */
+    int64_t bytes_per_s;    /**< slower streams are cut once request_ms is over */
+    int64_t lame_ms;        /**< after a stop was asked: not ready, but still serving */
+    int64_t drain_ms;       /**< then: longest wait for requests in flight */
     size_t connections_max; /**< lowered to what the file limit allows */
     size_t streams_max;     /**< uploads at once; each holds 1 MiB */
     bool access_log;
@@ -36,15 +36,16 @@ struct server_config {
 
 struct server;
 
-/** The defaults: 5 s headers, 30 s requests, 75 s idle, 300 s age, 64 KiB/s, 2 s lame, 30 s drain. */
+/** The defaults: 5 s headers, 30 s requests, 75 s idle, 300 s age, 64 KiB/s, 2 s lame, 30 s drain.
+ */
 void server_config_default(struct server_config *config);
 
 /**
  * Bind, build the route table, read the documents. Nothing is served before server_run().
  *
  * @config  copied
- * @app     listen, docs_dir, public_url, chain members and lanes, queue, pool, blobs are read; `loop` must have been
- *          made with loop_new() (bells may ring before this)
+ * @app     listen, docs_dir, public_url, chain members and lanes, queue, pool, blobs are read;
+ * `loop` must have been made with loop_new() (bells may ring before this)
  * @out     freed with server_free()
  * @return  E_CONFIG (address, route table), E_IO (port taken)
  */
@@ -61,13 +62,15 @@ uint16_t server_port(const struct server *server);
  */
 MUST_CHECK enum err_code server_run(struct server *server, struct err *err);
 
-/** Let SIGTERM and SIGINT ask for a stop, and ignore SIGPIPE. Call once, before other threads start. */
+/** Let SIGTERM and SIGINT ask for a stop, and ignore SIGPIPE. Call once, before other threads
+ * start. */
 void server_catch_signals(struct server *server);
 
 /** Ask for a stop; any thread and signal handlers. A second call skips the lame time. */
 void server_stop(struct server *server);
 
-/** After server_run(). The lanes, queue and pool must be closed first: they may still hold calls of cut requests. */
+/** After server_run(). The lanes, queue and pool must be closed first: they may still hold calls of
+ * cut requests. */
 void server_free(struct server *server);
 
 /** Where other floors register what they count: server/metrics.h. */

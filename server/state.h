@@ -20,8 +20,8 @@ struct request;
 /** How far an ending gateway has come. */
 enum drain_stage {
     DRAIN_NO,
-    DRAIN_LAME,   /**< /readyz says no; everything is still served, each reply ends its connection */
-    DRAIN_QUIET,  /**< nothing new is accepted; requests in flight finish */
+    DRAIN_LAME,  /**< /readyz says no; everything is still served, each reply ends its connection */
+    DRAIN_QUIET, /**< nothing new is accepted; requests in flight finish */
     DRAIN_OVER
 };
 
@@ -42,8 +42,8 @@ struct server {
 
     struct request *spare; /**< requests kept for reuse */
     size_t spares;
-    size_t in_flight; /**< requests from their first line to their end */
-    size_t streams;   /**< uploads that hold a piece buffer */
+    size_t in_flight;  /**< requests from their first line to their end */
+    size_t streams;    /**< uploads that hold a piece buffer */
     uint64_t id_state; /**< makes request ids differ; no secret */
 
     atomic_int stop_asked; /**< the one member other threads touch */

@@ -27,10 +27,14 @@ static const char *media_type_of(const char *name)
         const char *ending;
         const char *type;
     } types[] = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-        {".css", "text/css; charset=utf-8"},   {".png", "image/png"},
-        {".svg", "image/svg+xml"},             {".json", "application/json"},
-        {".txt", "text/plain; charset=utf-8"}, {".yaml", "application/yaml"},
+        {".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".png", "image/png"},
+        {".svg", "image/svg+xml"},
+        {".json", "application/json"},
+        {".txt", "text/plain; charset=utf-8"},
+        {".yaml", "application/yaml"},
     };
     const char *dot = strrchr(name, '.');
 

@@ -14,9 +14,9 @@
 #define METRICS_CAP  ((size_t)4 << 20)
 
 /* The page needs inline styles and data: icons; scripts come from here alone. */
-#define DOCS_CSP                                                                                   \
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "                   \
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "                \
+#define DOCS_CSP                                                                   \
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "    \
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; " \
     "form-action 'none'; frame-ancestors 'none'"
 #define PAGE_CSP "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -25,16 +25,17 @@ static struct server *server_of(struct op *op)
     return op->request->server;
 }
 
-/* ---- the index and the contract --------------------------------------------------------------- */
+/* ---- the index and the contract ---------------------------------------------------------------
+ */
 
 static enum op_next get_index(struct op *op)
 {
     char contract[ADDRESS_TEXT_MAX];
-    json_t *links = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "docs", "/docs/",
-                              "openapi", "/openapi.json", "sources", "/v1/sources", "tasks",
-                              "/v1/tasks", "providers", "/v1/providers", "settlements",
-                              "/v1/settlements", "account", "/v1/account", "ready", "/readyz",
-                              "metrics", "/metrics");
+    json_t *links =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "docs", "/docs/", "openapi",
+                  "/openapi.json", "sources", "/v1/sources", "tasks", "/v1/tasks", "providers",
+                  "/v1/providers", "settlements", "/v1/settlements", "account", "/v1/account",
+                  "ready", "/readyz", "metrics", "/metrics");
 
     address_format(op->app->settlement, contract);
     return op_json(op, 200,
@@ -63,7 +64,8 @@ static enum op_next get_openapi_yaml(struct op *op)
     return contract_as(op, server_of(op)->config.openapi_yaml, "application/yaml");
 }
 
-/* ---- pages ------------------------------------------------------------------------------------ */
+/* ---- pages ------------------------------------------------------------------------------------
+ */
 
 static enum op_next get_docs(struct op *op)
 {
@@ -104,20 +106,22 @@ static enum op_next get_problem(struct op *op)
     /* Unknown words are E_INTERNAL too; E_OK is no problem. */
     if (code == E_OK || !text_is(word, info->word))
         return op_fail(op, E_NOT_FOUND, "no problem has this name");
-    page = arena_printf(op->arena,
-                        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>"
-                        "<style>body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto}</style>"
-                        "<h1>%s</h1><p>Code <code>%s</code>, HTTP status %d.</p><p>%s %s</p>"
-                        "<p><a href=\"/docs/\">API documentation</a></p></html>\n",
-                        info->title, info->title, info->wire, info->http, blame_text(info->blame),
-                        info->retry ? "The same request may succeed later."
-                                    : "Sending the same request again does not help.");
+    page =
+        arena_printf(op->arena,
+                     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>"
+                     "<style>body{font:16px/1.5 sans-serif;max-width:40em;margin:3em auto}</style>"
+                     "<h1>%s</h1><p>Code <code>%s</code>, HTTP status %d.</p><p>%s %s</p>"
+                     "<p><a href=\"/docs/\">API documentation</a></p></html>\n",
+                     info->title, info->title, info->wire, info->http, blame_text(info->blame),
+                     info->retry ? "The same request may succeed later."
+                                 : "Sending the same request again does not help.");
     op_header(op, "Content-Security-Policy", PAGE_CSP);
     op_header(op, "Cache-Control", "public, max-age=3600");
     return op_bytes(op, 200, page, strlen(page), "text/html; charset=utf-8");
 }
 
-/* ---- health ----------------------------------------------------------------------------------- */
+/* ---- health -----------------------------------------------------------------------------------
+ */
 
 static enum op_next get_livez(struct op *op)
 {
@@ -140,7 +144,8 @@ static enum op_next get_readyz(struct op *op)
                    json_pack("{s:s, s:o}", "status", status, "checks", checks));
 }
 
-/* ---- metrics ---------------------------------------------------------------------------------- */
+/* ---- metrics ----------------------------------------------------------------------------------
+ */
 
 static void free_buf(void *arg)
 {
@@ -180,7 +185,8 @@ static void http_metrics(struct buf *out, void *ctx)
     gauge(out, "ogpu_http_waiting", "Long polls that wait.",
           (double)wait_count(loop_bells(s->loop)));
     gauge(out, "ogpu_http_uploads", "Streamed bodies in progress.", (double)s->streams);
-    counter(out, "ogpu_http_connections_total", "Connections accepted.", (double)s->reaper.accepted);
+    counter(out, "ogpu_http_connections_total", "Connections accepted.",
+            (double)s->reaper.accepted);
     counter(out, "ogpu_http_connections_cut_total", "Connections cut past a deadline.",
             (double)s->reaper.cut);
     auth_stats(s->auth, &auth);
@@ -249,7 +255,8 @@ void system_register(struct server *server)
     metrics_register(server->metrics, lane_metrics, server);
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables -----------------------------------------------------------------------------------
+ */
 
 const struct op_def op_get_index = {.parse = get_index};
 const struct op_def op_get_openapi_json = {.parse = get_openapi_json};
@@ -265,6 +272,9 @@ static const struct op_def op_get_problem = {.parse = get_problem};
 
 const struct route system_routes[] = {
     {.method = "GET", .path = "/docs", .operation = "get_docs_root", .op = &op_get_docs_root},
-    {.method = "GET", .path = "/problems/{word}", .operation = "get_problem", .op = &op_get_problem},
+    {.method = "GET",
+     .path = "/problems/{word}",
+     .operation = "get_problem",
+     .op = &op_get_problem},
 };
 const size_t system_route_count = ARRAY_LEN(system_routes);

@@ -24,8 +24,9 @@ static void set_option(struct server_config *c, struct app *app, const char *arg
         const char *name;
         int64_t *at;
     } numbers[] = {
-        {"headers_ms=", &c->headers_ms}, {"request_ms=", &c->request_ms}, {"idle_ms=", &c->idle_ms},
-        {"age_ms=", &c->age_ms},         {"lame_ms=", &c->lame_ms},       {"drain_ms=", &c->drain_ms},
+        {"headers_ms=", &c->headers_ms},   {"request_ms=", &c->request_ms},
+        {"idle_ms=", &c->idle_ms},         {"age_ms=", &c->age_ms},
+        {"lame_ms=", &c->lame_ms},         {"drain_ms=", &c->drain_ms},
         {"bytes_per_s=", &c->bytes_per_s},
     };
 

@@ -38,7 +38,8 @@ static const struct field ms_field[] = {
 };
 static const struct fields ms_fields = {ms_field, 1};
 
-/* ---- echo ------------------------------------------------------------------------------------- */
+/* ---- echo -------------------------------------------------------------------------------------
+ */
 
 static enum op_next echo(struct op *op)
 {
@@ -83,7 +84,8 @@ static enum op_next newline(struct op *op)
     return op_empty(op, 204);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
 
 struct waiting {
     int64_t until;
@@ -123,7 +125,8 @@ static enum op_next ring(struct op *op)
     return op_empty(op, 204);
 }
 
-/* ---- the pool --------------------------------------------------------------------------------- */
+/* ---- the pool ---------------------------------------------------------------------------------
+ */
 
 static void sleep_there(struct op *op)
 {
@@ -151,7 +154,8 @@ static void undelivered(struct op *op)
     seen.undelivered++;
 }
 
-/* ---- streams ---------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------
+ */
 
 struct upload {
     struct sha256_stream *hash;
@@ -197,8 +201,7 @@ static enum op_next stream_body(struct op *op, const void *chunk, size_t n)
     d = sha256_end(u->hash);
     u->hash = NULL;
     hex_encode(d.b, sizeof(d.b), hex);
-    return op_json(op, 201,
-                   json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)u->total));
+    return op_json(op, 201, json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)u->total));
 }
 
 static enum op_next stream(struct op *op)
@@ -227,7 +230,8 @@ static enum op_next stream_refuse(struct op *op)
     return op_pool(op, nothing, stream_refused);
 }
 
-/* ---- files and figures ------------------------------------------------------------------------ */
+/* ---- files and figures ------------------------------------------------------------------------
+ */
 
 static enum op_next file(struct op *op)
 {
@@ -268,7 +272,10 @@ static const struct op_def op_stream_refuse = {.parse = stream_refuse, .body = s
 static const struct op_def op_a_file = {.parse = file};
 static const struct op_def op_counters = {.parse = counters};
 
-#define TOY(m, p, o, ...) {.method = m, .path = p, .operation = p, .op = &(o), __VA_ARGS__}
+#define TOY(m, p, o, ...)                                               \
+    {                                                                   \
+        .method = m, .path = p, .operation = p, .op = &(o), __VA_ARGS__ \
+    }
 #define MS .query_fields = &ms_fields, .in_size = sizeof(struct in_ms)
 
 const struct route toy_routes[] = {

@@ -25,10 +25,13 @@ static struct guard judge(const char *version, const struct line *lines, size_t 
     return g;
 }
 
-#define JUDGE(...)                                                                                 \
-    judge("HTTP/1.1", (const struct line[]){__VA_ARGS__},                                          \
+#define JUDGE(...)                                        \
+    judge("HTTP/1.1", (const struct line[]){__VA_ARGS__}, \
           ARRAY_LEN(((const struct line[]){__VA_ARGS__})))
-#define HOST {"Host", "gw.example:8080"}
+#define HOST                      \
+    {                             \
+        "Host", "gw.example:8080" \
+    }
 
 static void assert_refused(struct guard g)
 {
@@ -73,8 +76,16 @@ static void refuses_ambiguous_framing(void **state)
 
 static void refuses_lengths_that_are_no_number(void **state)
 {
-    static const char *const bad[] = {"", "-1", "+3", "0x3", "3,3", "3 3", "1e3", "18446744073709551616",
-                                      "9999999999999999999", "\xd9\xa3"};
+    static const char *const bad[] = {"",
+                                      "-1",
+                                      "+3",
+                                      "0x3",
+                                      "3,3",
+                                      "3 3",
+                                      "1e3",
+                                      "18446744073709551616",
+                                      "9999999999999999999",
+                                      "\xd9\xa3"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -97,8 +108,9 @@ static void wants_exactly_one_sound_host(void **state)
 
 static void refuses_what_may_come_once_twice(void **state)
 {
-    static const char *const once[] = {"Authorization", "X-API-Key", "Idempotency-Key", "Content-Type",
-                                       "If-None-Match", "Range", "X-Request-Id", "Expect"};
+    static const char *const once[] = {"Authorization", "X-API-Key",     "Idempotency-Key",
+                                       "Content-Type",  "If-None-Match", "Range",
+                                       "X-Request-Id",  "Expect"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(once); i++)
@@ -168,9 +180,9 @@ static void judges_methods_and_versions(void **state)
 static void judges_targets(void **state)
 {
     static const char *const bad[] = {
-        "",       "*",       "http://a/",  "a",        "/a b",      "/a%00b",  "/%0a",  "/%1F",
-        "/a%7f",  "/%",      "/%a",        "/%zz",     "/a#b",      "/a\\b",   "/\x80", "/\tb",
-        "/a?b=%", "/a?b=%0", "/a?b=%00",   "/a\x01",   "/<script>", "/a?b=\"", "?x",    " /a"};
+        "",       "*",       "http://a/", "a",      "/a b",      "/a%00b",  "/%0a",  "/%1F",
+        "/a%7f",  "/%",      "/%a",       "/%zz",   "/a#b",      "/a\\b",   "/\x80", "/\tb",
+        "/a?b=%", "/a?b=%0", "/a?b=%00",  "/a\x01", "/<script>", "/a?b=\"", "?x",    " /a"};
     char long_target[GUARD_TARGET_MAX + 2];
 
     (void)state;

@@ -21,7 +21,8 @@
 #define THREADS 4
 #define EACH    20000
 
-/* ---- completions ------------------------------------------------------------------------------ */
+/* ---- completions ------------------------------------------------------------------------------
+ */
 
 struct mark {
     struct completion completion; /* first */
@@ -82,7 +83,8 @@ static void tells_when_the_taker_must_be_woken(void **state)
     assert_true(completion_push(&list, &b));
 }
 
-/* ---- waits ------------------------------------------------------------------------------------ */
+/* ---- waits ------------------------------------------------------------------------------------
+ */
 
 struct waiter {
     struct wait wait; /* first */
@@ -152,7 +154,8 @@ static int teardown(void **state)
 static void turn(struct loop *loop)
 {
     int pipes[2];
-    struct loop_driver driver = {.timeout_us = never, .run = nothing, .turn = stop_at_once, .ctx = loop};
+    struct loop_driver driver = {
+        .timeout_us = never, .run = nothing, .turn = stop_at_once, .ctx = loop};
 
     assert_int_equal(pipe(pipes), 0);
     driver.fd = pipes[0];
@@ -242,7 +245,8 @@ static void many_waiters_wake_in_the_order_of_their_time(void **state)
     assert_int_equal(wait_count(b), 0);
 }
 
-/* ---- the pool --------------------------------------------------------------------------------- */
+/* ---- the pool ---------------------------------------------------------------------------------
+ */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int ran;
@@ -276,7 +280,8 @@ static void the_pool_refuses_when_full_and_runs_the_rest(void **state)
     assert_int_equal(atomic_load(&ran), taken);
 }
 
-/* ---- connections ------------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------------------
+ */
 
 #define S 1000000
 
@@ -356,8 +361,10 @@ int main(void)
         cmocka_unit_test(tells_when_the_taker_must_be_woken),
         cmocka_unit_test_setup_teardown(a_bell_wakes_its_waiters_only, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bell_between_look_and_wait_is_not_lost, setup, teardown),
-        cmocka_unit_test_setup_teardown(ticks_within_a_second_and_ends_at_the_deadline, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_waiters_wake_in_the_order_of_their_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(ticks_within_a_second_and_ends_at_the_deadline, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(many_waiters_wake_in_the_order_of_their_time, setup,
+                                        teardown),
         cmocka_unit_test(the_pool_refuses_when_full_and_runs_the_rest),
         cmocka_unit_test(deadlines_are_absolute),
         cmocka_unit_test(a_steady_stream_lives_and_a_drip_does_not),

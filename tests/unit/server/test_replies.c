@@ -25,8 +25,8 @@ static int teardown(void **state)
 static json_t *body(struct arena *a, enum err_code code, const char *detail,
                     const struct violations *bad)
 {
-    struct text t = problem_body(a, code, "https://gw.example", text_of("/v1/tasks/x"), "req_12345678",
-                                 detail, bad);
+    struct text t = problem_body(a, code, "https://gw.example", text_of("/v1/tasks/x"),
+                                 "req_12345678", detail, bad);
     json_t *v = json_loadb(t.s, t.n, JSON_REJECT_DUPLICATES, NULL);
 
     assert_non_null(v);
@@ -63,9 +63,9 @@ static void has_every_member(void **state)
 
 static void names_each_violation(void **state)
 {
-    const struct violations bad = {
-        .list = {{FIELD_BODY, "/racers", "must be at most 8"}, {FIELD_QUERY, "/wait", "is too long"}},
-        .n = 2};
+    const struct violations bad = {.list = {{FIELD_BODY, "/racers", "must be at most 8"},
+                                            {FIELD_QUERY, "/wait", "is too long"}},
+                                   .n = 2};
     json_t *v = body(*state, E_VALIDATION, "ignored", &bad);
     const json_t *errors = json_object_get(v, "errors");
 
@@ -93,7 +93,8 @@ static void detail_is_always_a_string(void **state)
     json_decref(v);
 }
 
-/* ---- Idempotency-Key -------------------------------------------------------------------------- */
+/* ---- Idempotency-Key --------------------------------------------------------------------------
+ */
 
 static bool reads_as(void **state, const char *header, const char *key)
 {
@@ -124,8 +125,8 @@ static void bare_and_quoted_are_one_key(void **state)
 
 static void refuses_keys_that_are_none(void **state)
 {
-    static const char *const bad[] = {"",      "\"\"",    "\"a",       "\"",     "\"a\"b\"", "a b",
-                                      "a\tb",  "\x80",    "\"\\n\"",   "\"a\\\"", "\"\x7f\""};
+    static const char *const bad[] = {"",     "\"\"", "\"a",     "\"",      "\"a\"b\"", "a b",
+                                      "a\tb", "\x80", "\"\\n\"", "\"a\\\"", "\"\x7f\""};
     char key[IDEMPOTENCY_KEY_MAX + 4];
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -145,10 +146,8 @@ static void refuses_keys_that_are_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(has_every_member),
-        cmocka_unit_test(names_each_violation),
-        cmocka_unit_test(detail_is_always_a_string),
-        cmocka_unit_test(bare_and_quoted_are_one_key),
+        cmocka_unit_test(has_every_member),           cmocka_unit_test(names_each_violation),
+        cmocka_unit_test(detail_is_always_a_string),  cmocka_unit_test(bare_and_quoted_are_one_key),
         cmocka_unit_test(refuses_keys_that_are_none),
     };
 

@@ -105,10 +105,21 @@ static void tells_what_is_allowed(void **state)
 
 static void what_is_not_there_is_not_found(void **state)
 {
-    static const char *const paths[] = {"/v1", "/v1/", "/v1/tasks/", "//v1/tasks", "/v1//tasks",
-                                        "/v1/tasks/x/", "/v1/tasks//result", "/V1/tasks",
-                                        "/v1/tasks/x/y", "/v1/sources/s/registrations", "", "v1",
-                                        "/v1/tasks%2fx", "/v1/tasks/../tasks", "/%76%31/tasks"};
+    static const char *const paths[] = {"/v1",
+                                        "/v1/",
+                                        "/v1/tasks/",
+                                        "//v1/tasks",
+                                        "/v1//tasks",
+                                        "/v1/tasks/x/",
+                                        "/v1/tasks//result",
+                                        "/V1/tasks",
+                                        "/v1/tasks/x/y",
+                                        "/v1/sources/s/registrations",
+                                        "",
+                                        "v1",
+                                        "/v1/tasks%2fx",
+                                        "/v1/tasks/../tasks",
+                                        "/%76%31/tasks"};
     struct route_match m;
 
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
