@@ -128,24 +128,23 @@ static bool given_before(const struct field_pair *pairs, size_t n, struct text n
     return false;
 }
 
-enum err_code fields_pairs(const struct fields *f, enum field_place place,
-                           const struct field_pair *pairs, size_t n, struct arena *a, void *out,
-                           struct violations *bad, struct err *err)
+enum err_code fields_pairs(const struct fields *f, const struct field_pairs *sent, struct arena *a,
+                           void *out, struct violations *bad, struct err *err)
 {
-    struct value_check c = {.place = place, .arena = a, .bad = bad};
+    struct value_check c = {.place = sent->place, .arena = a, .bad = bad};
     const struct value_frame root = {.depth = 1};
     size_t before = bad->n;
     uint8_t *base = out;
 
     put_absent(f, base);
-    for (size_t i = 0; i < n && !value_full(&c); i++) {
-        const struct field_pair *p = &pairs[i];
+    for (size_t i = 0; i < sent->n && !value_full(&c); i++) {
+        const struct field_pair *p = &sent->pair[i];
         const struct value_frame at = value_below(&root, p->name.s, p->name.n);
         const struct field *x = find(f, p->name);
 
         if (!x)
             value_complain(&c, &at, "is not a known parameter");
-        else if (given_before(pairs, i, p->name))
+        else if (given_before(sent->pair, i, p->name))
             value_complain(&c, &at, "is given twice");
         else {
             value_text(&c, x->shape, &at, p->value, base + x->offset);
@@ -156,7 +155,7 @@ enum err_code fields_pairs(const struct fields *f, enum field_place place,
         const struct field *x = &f->field[i];
         const struct value_frame at = value_below(&root, x->name, strlen(x->name));
 
-        if (x->required && !given_before(pairs, n, text_of(x->name)))
+        if (x->required && !given_before(sent->pair, sent->n, text_of(x->name)))
             value_complain(&c, &at, "is required");
     }
     return verdict(bad, before, err);

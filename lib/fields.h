@@ -100,6 +100,13 @@ struct field_pair {
     struct text value;
 };
 
+/** The parameters of one place of a request. */
+struct field_pairs {
+    enum field_place place; /**< FIELD_QUERY or FIELD_PATH */
+    const struct field_pair *pair;
+    size_t n;
+};
+
 /**
  * Check a JSON body and fill the struct.
  *
@@ -118,12 +125,11 @@ MUST_CHECK enum err_code fields_json(const struct fields *f, json_t *body, struc
 /**
  * Check query or path parameters and fill the struct; as fields_json(), from text.
  *
- * @place  FIELD_QUERY or FIELD_PATH
- * @pairs  `n` parameters; text members of `out` borrow from them
+ * @sent   text members of `out` borrow from its pairs
  * @return E_VALIDATION also for an unknown parameter and for one given twice
  */
-MUST_CHECK enum err_code fields_pairs(const struct fields *f, enum field_place place,
-                                      const struct field_pair *pairs, size_t n, struct arena *a,
-                                      void *out, struct violations *bad, struct err *err);
+MUST_CHECK enum err_code fields_pairs(const struct fields *f, const struct field_pairs *sent,
+                                      struct arena *a, void *out, struct violations *bad,
+                                      struct err *err);
 
 #endif

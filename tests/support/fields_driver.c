@@ -32,39 +32,41 @@ static const struct route *find(const char *operation)
     exit(2);
 }
 
-static enum err_code judge_pairs(const struct fields *f, enum field_place place, const json_t *list,
-                                 struct arena *a, void *out, struct violations *bad,
-                                 struct err *err)
+/* A list of [name, value]; what the pairs borrow lives as long as the list. */
+static size_t read_pairs(const json_t *list, struct field_pair *out)
 {
-    static const struct fields none;
-    struct field_pair pairs[PAIRS_MAX];
-    size_t n = json_array_size(list);
+    size_t n = json_array_size(list) < PAIRS_MAX ? json_array_size(list) : PAIRS_MAX;
 
-    for (size_t i = 0; i < n && i < PAIRS_MAX; i++) {
+    for (size_t i = 0; i < n; i++) {
         const json_t *pair = json_array_get(list, i);
 
-        pairs[i].name = text_of(json_string_value(json_array_get(pair, 0)));
-        pairs[i].value = text_of(json_string_value(json_array_get(pair, 1)));
+        out[i].name = text_of(json_string_value(json_array_get(pair, 0)));
+        out[i].value = text_of(json_string_value(json_array_get(pair, 1)));
     }
-    return fields_pairs(f ? f : &none, place, pairs, n, a, out, bad, err);
+    return n;
 }
 
 static enum err_code judge(const char *place, const struct route *route, const char *json,
-                           struct arena *a, struct violations *bad, struct err *err)
+                           struct arena *a, struct violations *bad)
 {
+    static const struct fields none;
+    bool query = strcmp(place, "query") == 0;
+    const struct fields *f = query ? route->query_fields : route->path_fields;
     void *out = arena_alloc(a, route->in_size + 1);
+    struct field_pair pairs[PAIRS_MAX];
+    struct field_pairs sent = {query ? FIELD_QUERY : FIELD_PATH, pairs, 0};
     enum err_code rc;
     json_t *v;
 
-    rc = json_parse(json, strlen(json), &v, err);
+    rc = json_parse(json, strlen(json), &v, NULL);
     if (rc != E_OK)
         return rc;
-    if (strcmp(place, "body") == 0)
-        rc = fields_json(route->body_fields, v, a, out, bad, err);
-    else if (strcmp(place, "query") == 0)
-        rc = judge_pairs(route->query_fields, FIELD_QUERY, v, a, out, bad, err);
-    else
-        rc = judge_pairs(route->path_fields, FIELD_PATH, v, a, out, bad, err);
+    if (strcmp(place, "body") == 0) {
+        rc = fields_json(route->body_fields, v, a, out, bad, NULL);
+    } else {
+        sent.n = read_pairs(v, pairs);
+        rc = fields_pairs(f ? f : &none, &sent, a, out, bad, NULL);
+    }
     json_decref(v);
     return rc;
 }
@@ -90,12 +92,10 @@ int main(void)
 {
     char *line = NULL;
     size_t room = 0;
-    ssize_t n;
 
-    while ((n = getline(&line, &room, stdin)) > 0) {
+    while (getline(&line, &room, stdin) > 0) {
         struct arena *a = arena_new();
         struct violations bad = {0};
-        struct err err = {0};
         char *operation, *json;
 
         line[strcspn(line, "\n")] = 0;
@@ -105,7 +105,7 @@ int main(void)
             return 2;
         *operation++ = 0;
         *json++ = 0;
-        answer(judge(line, find(operation), json, a, &bad, &err), &bad);
+        answer(judge(line, find(operation), json, a, &bad), &bad);
         arena_free(a);
     }
     free(line);
