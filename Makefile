@@ -98,7 +98,7 @@ BINARIES := $(if $(wildcard gateway/main.c),$(BUILD)/bin/ogpu-gateway) \
 UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC)) $(BUILD)/tests/support/fields_driver
 
-.PHONY: all archives gen contracts docs deps unit test lint format demo up down bench asan clean help
+.PHONY: all archives gen contracts docs deps unit test lint format demo up down bench soak asan clean help
 all: archives $(BINARIES) $(CONTRACTS) $(DOCS)
 archives: $(foreach f,$(FLOORS),$(call archive,$(f))) $(call archive,ethsign)
 gen: $(GEN)
@@ -244,7 +244,7 @@ unit: $(UNIT)
 
 # Other test programs: an area with C of its own brings rules and names them in TEST_PROGRAMS.
 TEST_PROGRAMS :=
-include $(sort $(wildcard tests/*/rules.mk))
+include $(sort $(wildcard tests/*/rules.mk)) $(wildcard bench/rules.mk)
 
 # ---- the rest ---------------------------------------------------------------------------------
 
@@ -270,8 +270,13 @@ demo: deps
 	@BUILD=$(BUILD) tools/demo/run
 
 bench: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	@BUILD=$(BUILD) bench/run
+
+# The load test at its full length: a million requests.
+soak: deps
+	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
+	@LOAD_REQUESTS=1000000 tests/run --build $(BUILD) load/
 
 # The same suite under ASan and UBSan, in a build folder of its own.
 asan: deps
@@ -294,6 +299,6 @@ help:
 	@echo 'make asan   the suite under AddressSanitizer and UBSan'
 	@echo 'make lint   format, clang-tidy, cppcheck, floors, sizes, OpenAPI, shell'
 	@echo 'make format rewrite C sources in the house format'
-	@echo 'make bench  figures beside their references'
+	@echo 'make bench  figures beside their references        make soak   a million requests'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
