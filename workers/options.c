@@ -37,6 +37,8 @@ const struct config_row options_agent[] = {
          "address of the Settlement contract, in the signatures' domain"),
     TEXT("OGPU_SOURCES", sources, "",
          "ids of sources to serve, with commas; empty: all that fit this machine"),
+    INT("OGPU_SOURCES_S", sources_s, "60", 1, 86400,
+        "seconds between looks for new sources, when none are named"),
     INT("OGPU_SLOTS", slots, "1", 1, 64, "attempts at once"),
     INT("OGPU_DRAIN_S", drain_s, "30", 0, 86400,
         "seconds that running work gets when the worker is told to end"),

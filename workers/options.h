@@ -17,6 +17,7 @@ struct options {
     const char *sources;
     const char *settlement;
     int64_t chain_id;
+    int64_t sources_s;
     int64_t slots;
     int64_t drain_s;
     int64_t uid_base;

@@ -8,7 +8,6 @@
 #include "workers/devices.h"
 
 #define PROVIDER_BEAT_S 30
-#define SOURCES_EVERY_S 60
 #define RETRY_US        1000000
 
 static int64_t beat_interval_us(int64_t lease_s)
@@ -123,8 +122,9 @@ static void look_for_sources(struct agent *a)
 void *pulse_main(void *arg)
 {
     struct agent *a = arg;
+    const int64_t every_us = a->options->sources_s * 1000000;
     int64_t provider_at = 0;
-    int64_t sources_at = clock_mono_us() + (int64_t)SOURCES_EVERY_S * 1000000;
+    int64_t sources_at = clock_mono_us() + every_us;
     while (!atomic_load(&a->pulse_over)) {
         for (unsigned i = 0; i < a->slot_count; i++)
             beat(a, &a->slots[i]);
@@ -133,7 +133,7 @@ void *pulse_main(void *arg)
             provider_at = now + provider_beat(a) * 1000000;
         if (now >= sources_at && a->sources.count == 0 && !atomic_load(&a->draining)) {
             look_for_sources(a);
-            sources_at = now + (int64_t)SOURCES_EVERY_S * 1000000;
+            sources_at = now + every_us;
         }
         api_sleep(100, NULL, NULL);
     }
