@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Tells a task's race while it runs, from its events and attempts alone: node race.mjs TASK SECONDS
+// Tells a task's race as it goes, from its events and attempts alone: node race.mjs TASK SECONDS
 // Needs OGPU_URL and OGPU_API_KEY. Exit code 0 when the task succeeded, 1 when it ended otherwise,
 // 2 when it is still open after SECONDS. NAMES may say "address=name,…" of providers.
 const { OGPU_URL, OGPU_API_KEY, NAMES = '' } = process.env;
 const [task, seconds] = process.argv.slice(2);
 const OVER = ['succeeded', 'failed', 'canceled', 'expired'];
+const ENDED = ['won', 'beaten', 'rejected', 'failed', 'lapsed', 'released'];
 const names = new Map(NAMES.split(',').filter(Boolean)
     .map((pair) => pair.split('=')).map(([address, name]) => [address.toLowerCase(), name]));
 const racers = new Map();
-const seen = new Map();
+const finished = new Set();
 let told = 0;
 let start = 0;
 
@@ -20,56 +21,55 @@ async function get(path) {
     return body;
 }
 
-function tell(at, words) {
-    const offset = ((Date.parse(at) - start) / 1000).toFixed(3).padStart(7);
-    console.log(`        ${offset} s  ${words}`);
+async function name_of(provider) {
+    const { address } = await get(`/v1/providers/${provider}`);
+    return names.get(address.toLowerCase()) ?? `${provider.slice(0, 12)}…`;
 }
 
-async function racer(provider) {
-    if (!racers.has(provider)) {
-        const { address } = await get(`/v1/providers/${provider}`);
-        racers.set(provider, names.get(address.toLowerCase()) ?? `${provider.slice(0, 12)}…`);
-    }
-    return racers.get(provider);
-}
-
-/** Attempts say who; a change of status is news. */
-async function look_at_attempts() {
-    const { data } = await get(`/v1/tasks/${task}/attempts`);
-    for (const attempt of data) {
-        const before = seen.get(attempt.id);
-        if (before === attempt.status) continue;
-        seen.set(attempt.id, attempt.status);
-        const who = await racer(attempt.provider);
-        const why = attempt.error ? ` (${attempt.error.code}: ${attempt.error.message})` : '';
-        const at = attempt.ended_at ?? (before ? new Date().toISOString() : attempt.started_at);
-        tell(at, `attempt ${attempt.epoch}  ${who} ${attempt.status}${why}`);
-    }
-}
-
-async function look_at_events() {
+/** Events say what happened to the task; the attempt says by whom. */
+async function of_events() {
     const { data } = await get(`/v1/tasks/${task}/events?limit=100`);
-    for (const event of data.filter((e) => e.seq > told)) {
-        told = event.seq;
-        start ||= Date.parse(event.at);
-        const change = event.from === event.to ? event.to : `${event.from ?? 'new'} → ${event.to}`;
-        tell(event.at, `event ${event.seq}    ${event.type}: ${change}`);
+    const fresh = data.filter((event) => event.seq > told);
+    told = data.at(-1)?.seq ?? told;
+    start ||= Date.parse(data[0]?.at);
+    return fresh.map((event) => ({
+        at: event.at,
+        who: event.attempt,
+        words: `${event.type}${event.from === event.to ? '' : `: the task is ${event.to}`}`,
+    }));
+}
+
+async function of_attempts() {
+    const { data } = await get(`/v1/tasks/${task}/attempts`);
+    for (const attempt of data.filter((a) => !racers.has(a.id))) {
+        racers.set(attempt.id, `attempt ${attempt.epoch} (${await name_of(attempt.provider)})`);
     }
+    const fresh = data.filter((a) => ENDED.includes(a.status) && !finished.has(a.id));
+    fresh.forEach((attempt) => finished.add(attempt.id));
+    return fresh.map(({ id, status, ended_at, error }) => ({
+        at: ended_at, who: id, words: `${status}${error ? ` (${error.code}: ${error.message})` : ''}`,
+    }));
+}
+
+function tell({ at, who, words }) {
+    const offset = ((Date.parse(at) - start) / 1000).toFixed(3).padStart(6);
+    console.log(`         ${offset} s  ${(who ? racers.get(who) : 'task').padEnd(20)} ${words}`);
 }
 
 const deadline = Date.now() + 1000 * Number(seconds);
 for (;;) {
     const { status } = await get(`/v1/tasks/${task}`);
-    await look_at_events();
-    await look_at_attempts();
+    // Attempts second: every event's attempt is known by then.
+    const news = [...await of_events(), ...await of_attempts()];
+    news.sort((a, b) => a.at.localeCompare(b.at)).forEach(tell);
     if (OVER.includes(status)) {
         process.exitCode = status === 'succeeded' ? 0 : 1;
         break;
     }
     if (Date.now() > deadline) {
-        console.log(`        the task is still ${status} after ${seconds} s`);
+        console.log(`         the task is still ${status} after ${seconds} s`);
         process.exitCode = 2;
         break;
     }
-    await new Promise((resolve) => { setTimeout(resolve, 250); });
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
 }
