@@ -29,10 +29,21 @@ struct transfer {
 };
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static char *no_proxy;
 
+/* A proxy of the environment serves the way out only: this machine's own services never use it. */
 static void global_init(void)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    const char *env = getenv("no_proxy");
+    int n;
+
+    if (!env)
+        env = getenv("NO_PROXY");
+    if (env && strcmp(env, "*") == 0)
+        n = asprintf(&no_proxy, "*");
+    else
+        n = asprintf(&no_proxy, "localhost,127.0.0.1,::1,%s", env ? env : "");
+    if (n < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         abort();
 }
 
@@ -201,6 +212,7 @@ static void set_options(const struct http_client *c, const struct http_call *cal
     curl_easy_setopt(h, CURLOPT_URL, call->url);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_NOPROXY, no_proxy);
     curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
