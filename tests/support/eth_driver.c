@@ -317,6 +317,7 @@ static const struct {
     {"sha256", op_sha256},
     {"key_make", op_key_make},
     {"key_check", op_key_check},
+    {"states", op_states},
 };
 
 static json_t *answer(struct ask *ask)

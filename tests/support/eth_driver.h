@@ -35,6 +35,6 @@ op_fn op_abi_call, op_abi_decode, op_abi_event, op_abi_topic, op_tx, op_merkle, 
     op_entries;
 
 /* eth_driver_text.c */
-op_fn op_canonical, op_sha256, op_key_make, op_key_check;
+op_fn op_canonical, op_sha256, op_key_make, op_key_check, op_states;
 
 #endif
