@@ -13,6 +13,8 @@ mkdirSync(out, { recursive: true });
 for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']) {
     copyFileSync(join(swagger, name), join(out, name));
 }
+// The licence asks to travel with the copy.
+for (const name of ['LICENSE', 'NOTICE']) copyFileSync(join(swagger, name), join(out, `${name}.txt`));
 // start.js first and index.html last: make takes the page for the whole.
 for (const name of ['start.js', 'index.html']) {
     copyFileSync(join(root, 'web/docs', name), join(out, name));
