@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define SAYINGS 32
-#define HEARD   ((size_t)1 << 20)
+#define HEARD   ((size_t)2 << 20)
 
 struct saying {
     enum { SAY, DROP, HANG } what;

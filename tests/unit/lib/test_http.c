@@ -80,6 +80,23 @@ static void test_get_and_post_keep_one_connection(void **state)
     assert_int_equal(peer_connections(peer), 1);
 }
 
+/* libcurl asks "Expect: 100-continue" for more than a megabyte, unless told otherwise. */
+static void test_large_bodies_wait_for_nobody(void **state)
+{
+    size_t n = ((size_t)1 << 20) + 1;
+    struct http_call c = call("POST");
+    char *body = calloc(1, n);
+
+    (void)state;
+    c.body = body;
+    c.body_len = n;
+    peer_say(peer, "{}");
+    assert_int_equal(http_do(client, &c, &reply, &err), E_OK);
+    assert_true(heard("POST / HTTP/1.1\r\n"));
+    assert_false(heard("Expect"));
+    free(body);
+}
+
 static void test_statuses_are_answers(void **state)
 {
     static const char busy[] = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
@@ -205,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_get_and_post_keep_one_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_bodies_wait_for_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_statuses_are_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replies_are_capped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_peers, setup, teardown),
