@@ -61,6 +61,7 @@ static void sweep(int dir)
             close(fd);
         return;
     }
+    /* cppcheck-suppress readdirCalled ; the DIR is this thread's own */
     while ((entry = readdir(d))) {
         if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
             st.st_mtime < time(NULL) - STALE_S)

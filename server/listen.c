@@ -61,8 +61,8 @@ static enum err_code bind_one(const struct addrinfo *at, const char *address, in
 enum err_code listen_open(const char *address, int *out, struct err *err)
 {
     struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found;
-    char host[256];
+    struct addrinfo *found = NULL;
+    char host[256] = "";
     const char *port = NULL;
     enum err_code code = split(address, host, sizeof(host), &port, err);
     int status;
@@ -79,12 +79,10 @@ enum err_code listen_open(const char *address, int *out, struct err *err)
 
 uint16_t listen_port(int fd)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_in6 at = {.sin6_port = 0}; /* IPv4 keeps its port in the same place */
     socklen_t n = sizeof(at);
 
     if (fd < 0 || getsockname(fd, (struct sockaddr *)&at, &n) != 0)
         return 0;
-    if (at.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&at)->sin_port);
+    return ntohs(at.sin6_port);
 }

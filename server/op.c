@@ -120,17 +120,16 @@ static void wait_woke(struct wait *w, enum wait_why why)
 static void start_wait(struct request *req)
 {
     int64_t now = clock_mono_us();
-    struct wait_topic *nodes;
 
     if (req->server->drain != DRAIN_NO || req->wait.deadline_us <= now) {
         req->op.woken_by_deadline = true;
         post(req);
         return;
     }
-    nodes = arena_alloc(req->op.arena, (req->n_topics + 1) * sizeof(*nodes));
+    req->wait.topics = arena_alloc(req->op.arena, (req->n_topics + 1) * sizeof(*req->wait.topics));
     reaper_extend(&req->server->reaper, req->conn, req->wait.deadline_us);
     req->wait.wake = wait_woke;
-    wait_begin(loop_bells(req->server->loop), &req->wait, req->topics, nodes, req->n_topics,
+    wait_begin(loop_bells(req->server->loop), &req->wait, req->topics, req->n_topics,
                req->looked_us, now);
 }
 

@@ -63,29 +63,28 @@ static const char *detail_of(struct arena *arena, const char *detail, const stru
     return detail;
 }
 
-struct text problem_body(struct arena *arena, enum err_code code, const char *base,
-                         struct text instance, const char *request_id, const char *detail,
-                         const struct violations *bad)
+struct text problem_body(struct arena *arena, const struct problem *p)
 {
-    const struct err_info *info = err_info(code);
-    const char *said = detail_of(arena, detail, bad);
+    const struct err_info *info = err_info(p->code);
+    const char *said = detail_of(arena, p->detail, p->bad);
+    const char *message = *said ? said : info->title;
     json_t *body = json_object();
     struct text out;
 
     json_object_set_new(body, "type",
-                        json_string(arena_printf(arena, "%s/problems/%s", base, info->word)));
+                        json_string(arena_printf(arena, "%s/problems/%s", p->base, info->word)));
     json_object_set_new(body, "title", json_string(info->title));
     json_object_set_new(body, "status", json_integer(info->http));
-    json_object_set_new(body, "detail", json_string(*said ? said : info->title));
-    json_object_set_new(body, "instance", text_json(instance));
+    json_object_set_new(body, "detail", json_string(message));
+    json_object_set_new(body, "instance", text_json(p->instance));
     json_object_set_new(body, "code", json_string(info->wire));
-    json_object_set_new(body, "request_id", json_string(request_id));
-    if (bad && bad->n > 0)
-        json_object_set_new(body, "errors", violations_json(bad));
+    json_object_set_new(body, "request_id", json_string(p->request_id));
+    if (p->bad && p->bad->n > 0)
+        json_object_set_new(body, "errors", violations_json(p->bad));
     json_object_set_new(body, "error",
-                        json_pack("{s:s, s:s, s:s?, s:s, s:s}", "message",
-                                  *said ? said : info->title, "type", type_of(info->http), "param",
-                                  param_of(bad), "code", info->wire, "request_id", request_id));
+                        json_pack("{s:s, s:s, s:s?, s:s, s:s}", "message", message, "type",
+                                  type_of(info->http), "param", param_of(p->bad), "code",
+                                  info->wire, "request_id", p->request_id));
     out = json_text(body, arena);
     json_decref(body);
     return out;

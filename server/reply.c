@@ -56,12 +56,19 @@ void reply_problem(struct request *req, enum err_code code, const char *detail,
                    const struct violations *bad)
 {
     struct op *op = &req->op;
-    const struct err_info *info = err_info(code == E_OK ? E_INTERNAL : code);
-    struct text body = problem_body(op->arena, code == E_OK ? E_INTERNAL : code,
-                                    op->app->public_url, op->path, op->request_id, detail, bad);
+    const struct problem problem = {
+        .code = code == E_OK ? E_INTERNAL : code,
+        .base = op->app->public_url,
+        .instance = op->path,
+        .request_id = op->request_id,
+        .detail = detail,
+        .bad = bad,
+    };
+    const struct err_info *info = err_info(problem.code);
+    struct text body = problem_body(op->arena, &problem);
 
     reply_clear(req);
-    op->err.code = code;
+    op->err.code = problem.code;
     set_body(req, info->http, body.s, body.n, PROBLEM_TYPE);
     if (info->http == 503 || info->http == 429 || (info->http == 409 && info->retry))
         op_header(op, "Retry-After", "1");

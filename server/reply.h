@@ -22,17 +22,23 @@ void reply_clear(struct request *req);
 void reply_problem(struct request *req, enum err_code code, const char *detail,
                    const struct violations *bad);
 
+/** What a problem's body says. */
+struct problem {
+    enum err_code code;
+    const char *base;     /**< prefix of the type URI, "" for a relative one */
+    struct text instance; /**< the path that was asked for */
+    const char *request_id;
+    const char *detail;           /**< a sentence; "" or no UTF-8: the title stands in */
+    const struct violations *bad; /**< NULL: none */
+};
+
 /**
  * The body of a problem: RFC 9457 members, `code`, `request_id`, `errors[]`, and the `error{}`
  * member that OpenAI-style clients read.
  *
- * @base      prefix of the type URI, "" for a relative one
- * @instance  the path that was asked for
- * @return    JSON text in the arena
+ * @return JSON text in the arena
  */
-struct text problem_body(struct arena *arena, enum err_code code, const char *base,
-                         struct text instance, const char *request_id, const char *detail,
-                         const struct violations *bad);
+struct text problem_body(struct arena *arena, const struct problem *p);
 
 /** Give the reply to libmicrohttpd. @return MHD_NO: the connection must be closed */
 enum MHD_Result reply_queue(struct request *req);

@@ -276,6 +276,7 @@ static enum MHD_Result last_call(struct request *req)
     return req->stage == STAGE_READY ? reply_or_tell(req) : MHD_NO;
 }
 
+/* libmicrohttpd decides the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **ctx)

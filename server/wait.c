@@ -179,20 +179,20 @@ static int64_t spread_us(const struct wait *w, int64_t now_us)
     return (int64_t)((mixed >> 32) % SPREAD_US);
 }
 
-void wait_begin(struct bells *b, struct wait *w, const uint64_t *topics, struct wait_topic *nodes,
-                size_t n, int64_t since_us, int64_t now_us)
+void wait_begin(struct bells *b, struct wait *w, const uint64_t *topics, size_t n, int64_t since_us,
+                int64_t now_us)
 {
     int64_t tick = now_us + TICK_US - spread_us(w, now_us);
 
-    w->topics = nodes;
     w->n_topics = n;
     for (size_t i = 0; i < n; i++) {
         struct slot *slot = slot_of(b, topics[i]);
 
-        nodes[i] = (struct wait_topic){.wait = w, .next = slot->waiting, .back = &slot->waiting};
+        w->topics[i] =
+            (struct wait_topic){.wait = w, .next = slot->waiting, .back = &slot->waiting};
         if (slot->waiting)
-            slot->waiting->back = &nodes[i].next;
-        slot->waiting = &nodes[i];
+            slot->waiting->back = &w->topics[i].next;
+        slot->waiting = &w->topics[i];
     }
     w->at_us = tick < w->deadline_us ? tick : w->deadline_us;
     heap_add(b, w);

@@ -26,10 +26,10 @@ struct wait_topic {
 
 /** A waiter, embedded in its owner. HTTP thread only. */
 struct wait {
-    int64_t at_us;       /**< next tick or the deadline, whichever is sooner */
-    int64_t deadline_us; /**< monotonic */
-    size_t heap;         /**< place in the heap + 1; 0: not waiting */
-    struct wait_topic *topics;
+    int64_t at_us;             /**< next tick or the deadline, whichever is sooner */
+    int64_t deadline_us;       /**< monotonic */
+    size_t heap;               /**< place in the heap + 1; 0: not waiting */
+    struct wait_topic *topics; /**< the caller's */
     size_t n_topics;
     void (*wake)(struct wait *self, enum wait_why why); /**< the waiter is already removed */
 };
@@ -49,14 +49,13 @@ void bells_ring(struct bells *b, uint64_t topic);
  * nothing and this call. Ticks come every second, spread over it, so that a lost bell costs at most
  * that and waiters do not move in step.
  *
- * @w         wake and deadline_us are set by the caller
+ * @w         the caller sets wake, deadline_us, and `topics` to `n` places that stay until it woke
  * @topics    `n` topics
- * @nodes     `n` places, owned by the caller until the waiter woke
  * @since_us  monotonic time when the last look began
  * @now_us    monotonic
  */
-void wait_begin(struct bells *b, struct wait *w, const uint64_t *topics, struct wait_topic *nodes,
-                size_t n, int64_t since_us, int64_t now_us);
+void wait_begin(struct bells *b, struct wait *w, const uint64_t *topics, size_t n, int64_t since_us,
+                int64_t now_us);
 
 /** Stop waiting without waking; allowed when not waiting. */
 void wait_end(struct bells *b, struct wait *w);

@@ -108,7 +108,8 @@ static void begin(struct bells *b, struct waiter *w, uint64_t topic, int64_t sin
 
     w->wait.wake = woke;
     w->wait.deadline_us = deadline;
-    wait_begin(b, &w->wait, topics, w->node, 2, since, now);
+    w->wait.topics = w->node;
+    wait_begin(b, &w->wait, topics, 2, since, now);
 }
 
 /* Runs what was posted to the loop, as loop_run() would. */

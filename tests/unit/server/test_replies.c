@@ -25,8 +25,13 @@ static int teardown(void **state)
 static json_t *body(struct arena *a, enum err_code code, const char *detail,
                     const struct violations *bad)
 {
-    struct text t = problem_body(a, code, "https://gw.example", text_of("/v1/tasks/x"),
-                                 "req_12345678", detail, bad);
+    const struct problem p = {.code = code,
+                              .base = "https://gw.example",
+                              .instance = text_of("/v1/tasks/x"),
+                              .request_id = "req_12345678",
+                              .detail = detail,
+                              .bad = bad};
+    struct text t = problem_body(a, &p);
     json_t *v = json_loadb(t.s, t.n, JSON_REJECT_DUPLICATES, NULL);
 
     assert_non_null(v);
