@@ -2,11 +2,12 @@
 // Hostile sources in real containers, under both runtimes: each attack is contained, each end is
 // classified, and nothing of it is left on the host.
 import assert from 'node:assert/strict';
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Bench, hostile, imageOf } from './support.mjs';
+import { Bench, cgroupsOf, hostile, imageOf } from './support.mjs';
 
 const EPERM = 1, ENOENT = 2, EACCES = 13, EROFS = 30, ETXTBSY = 26, EFBIG = 27, ENOSPC = 28, ENOSYS = 38;
 const ESRCH = 3, ENETUNREACH = 101, ECONNREFUSED = 111, EAFNOSUPPORT = 97, EPROTONOSUPPORT = 93;
@@ -19,7 +20,6 @@ const strays = () => readdirSync('/proc').filter((pid) => {
         return false;
     }
 });
-const cgroups = () => globSync('/sys/fs/cgroup/**/ogpu-*').filter((path) => existsSync(path));
 
 for (const runtime of ['crun', 'runc']) {
     describe(runtime, () => {
@@ -192,7 +192,7 @@ for (const runtime of ['crun', 'runc']) {
 
         test('nothing is left: processes, cgroups, mounts, folders of the runtime', async () => {
             assert.deepEqual(strays(), []);
-            assert.deepEqual(cgroups(), []);
+            assert.deepEqual(cgroupsOf(join(bench.dir, 'work')), []);
             assert.equal(mounts(), before_mounts);
             assert.ok(!existsSync('/run/box'));
         });

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Runs sources through `ogpu-worker try`: the same code that an attempt goes through, without a gateway.
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+    chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { image, layerOf } from '../../tools/oci_image.mjs';
+import { image, layerOf, sha256 } from '../../tools/oci_image.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = resolve(root, process.env.BUILD ?? 'build');
@@ -17,6 +19,10 @@ export function folder(name) {
     const base = process.env.OGPU_TEST_TMP ?? tmpdir();
     return mkdtempSync(join(base, `${name}-`));
 }
+
+/** How the cgroups of a worker with this work folder begin. */
+export const tagOf = (work) => `ogpu-${sha256(realpathSync(work)).slice(0, 8)}-`;
+export const cgroupsOf = (work) => globSync(`/sys/fs/cgroup/**/${tagOf(work)}*`).filter((path) => existsSync(path));
 
 export const drop = (path) => rmSync(path, { recursive: true, force: true });
 

@@ -16,9 +16,6 @@
 
 #define MOUNT "/sys/fs/cgroup"
 
-static const char *const v1_controllers[] = {"memory",  "pids",    "cpu",   "cpuacct",
-                                             "devices", "freezer", "blkio", "cpuset"};
-
 /* A small file's text, NUL-terminated; false when it cannot be read. */
 static bool slurp(const char *path, char *out, size_t size)
 {
@@ -219,10 +216,16 @@ size_t cgroup_sweep(const struct cgroup *cg, const char *prefix)
         snprintf(dir, sizeof(dir), MOUNT "%s", cg->parent);
         return sweep_dir(dir, prefix);
     }
+    /* Every hierarchy there is: runtimes make the cgroup in all of them. */
+    DIR *d = opendir(MOUNT);
     size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(v1_controllers); i++) {
-        snprintf(dir, sizeof(dir), MOUNT "/%s%s", v1_controllers[i], cg->parent);
+    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(dir, sizeof(dir), MOUNT "/%.40s%s", e->d_name, cg->parent);
         n += sweep_dir(dir, prefix);
     }
+    if (d)
+        closedir(d);
     return n;
 }
