@@ -157,8 +157,8 @@ test('another input, epoch, manifest, provider than was signed', async () => {
 });
 
 test('no batch, no proof', () => found((s) => { s.proof = null; },
-    'the batch was settled', 'root rebuilt from calldata', 'entries are the task\'s price',
-    'the payout proof verifies', 'the claim was paid'));
+    'the batch was settled', 'root rebuilt from calldata', 'declared increase',
+    'entries are the task\'s price', 'the payout proof verifies', 'the claim was paid'));
 
 test('no claim', () => found((s) => { s.claim_tx = null; },
     'the claim was paid', 'a stranger claimed', 'balance change = units × 10^12'));

@@ -138,6 +138,7 @@ async function root_rebuilt() {
 
 /** Whoever declares more than the counters grew could pay out strangers' deposits. */
 async function increase_true() {
+    await our_batch();
     const highest = new Map();
     for (const { rows, increase, epoch } of await batches()) {
         let growth = 0n;
