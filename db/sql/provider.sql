@@ -35,8 +35,11 @@ WITH c AS MATERIALIZED (
        SET master = EXCLUDED.master, master_signed = provider.master_signed OR EXCLUDED.master_signed,
            environments = EXCLUDED.environments, token_hash = EXCLUDED.token_hash, last_seen_at = EXCLUDED.last_seen_at
     RETURNING id
+), told AS ( -- gateways remember who stands behind a token: the old one ends now
+    SELECT call, pg_notify('ogpu_key_revoked', known::text) FROM f WHERE fate = 'ok' AND known IS NOT NULL
 )
-SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome, COALESCE(known, id) AS id FROM f ORDER BY call;
+SELECT f.call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome, COALESCE(known, id) AS id
+  FROM f LEFT JOIN told ON told.call = f.call ORDER BY f.call;
 
 -- name: provider_bind
 -- The master's half of a Binding. A first signature binds at once; another master needs the bound one's signature
@@ -73,8 +76,10 @@ WITH c AS MATERIALIZED (
            next_master = CASE WHEN f.later THEN a.id END,
            next_master_at = CASE WHEN f.later THEN f.at + interval '24 hours' END
       FROM f JOIN a ON a.address = f.master WHERE p.id = f.id AND f.fate = 'ok'
+), told AS ( -- gateways remember a provider with its master
+    SELECT call, pg_notify('ogpu_key_revoked', id::text) FROM f WHERE fate = 'ok'
 )
-SELECT call, fate AS outcome FROM f ORDER BY call;
+SELECT f.call, fate AS outcome FROM f LEFT JOIN told ON told.call = f.call ORDER BY f.call;
 
 -- name: provider_adopt_masters
 -- Bindings whose 24 hours are over take effect. Safe twice.
@@ -84,7 +89,8 @@ SELECT call, fate AS outcome FROM f ORDER BY call;
 -- work:
 WITH u AS (
     UPDATE provider SET master = next_master, next_master = NULL, next_master_at = NULL
-     WHERE id IN (SELECT id FROM provider WHERE next_master_at <= ogpu_now() ORDER BY id LIMIT ($1::int4[])[1]) RETURNING 1
+     WHERE id IN (SELECT id FROM provider WHERE next_master_at <= ogpu_now() ORDER BY id LIMIT ($1::int4[])[1])
+    RETURNING id, pg_notify('ogpu_key_revoked', id::text)
 )
 SELECT 0 AS call, (SELECT count(*) FROM u) AS done;
 
