@@ -14,7 +14,7 @@ const { default: Ajv } = createRequire(path.join(house, 'tools/package.json'))('
 const { readContract } = await import(path.join(house, 'tools/gen_api.mjs'));
 
 const seed = Number(process.env.OGPU_SEED ?? Date.now() % 1e9);
-const PER_SCHEMA = 3000;
+const PER_SCHEMA = 1500;
 const { model, document } = readContract(path.join(house, 'openapi'));
 
 function validator() {

@@ -23,7 +23,7 @@ test('random expressions and texts are judged as RegExp judges them', () => {
     const r = seeded(seed);
     const seen = { true: 0, false: 0 };
     let compiled = 0;
-    for (let i = 0; i < 1500; i++) {
+    for (let i = 0; i < 500; i++) {
         const text = `^${expression(r)}$`;
         let dfa;
         try {
@@ -41,7 +41,7 @@ test('random expressions and texts are judged as RegExp judges them', () => {
             seen[truth.test(s)]++;
         }
     }
-    assert.ok(compiled > 500 && seen.true > 1000 && seen.false > 1000, JSON.stringify({ compiled, seen }));
+    assert.ok(compiled > 150 && seen.true > 500 && seen.false > 500, JSON.stringify({ compiled, seen }));
 });
 
 test('what RegExp and a byte matcher would read differently is refused', () => {
