@@ -44,21 +44,8 @@ enum err_code job_expiries(struct keeper *k, struct err *err)
     return E_OK;
 }
 
-static struct sql_attempt_end lapse_of(const struct keeper *k, struct uuid attempt)
-{
-    return (struct sql_attempt_end){
-        .id = attempt,
-        .how = text_of("lapsed"),
-        .code = text_of("lease_lapsed"),
-        .message = text_of("no heartbeat came before the lease ended"),
-        .attempts_max = (int32_t)k->app->attempts_max,
-    };
-}
-
-/* A batch may hold one attempt of a task: takes those whose task is new, leaves the others behind.
- */
-static size_t take_one_a_task(const struct keeper *k, struct sql_due_leases_row *left,
-                              size_t *n_left, struct sql_attempt_end *calls)
+size_t lapse_batch(const struct app *app, struct sql_due_leases_row *left, size_t *n_left,
+                   struct sql_attempt_end *calls)
 {
     size_t n = 0;
     size_t kept = 0;
@@ -71,10 +58,16 @@ static size_t take_one_a_task(const struct keeper *k, struct sql_due_leases_row 
             twin = uuid_eq(tasks[j], left[i].task);
         if (twin) {
             left[kept++] = left[i];
-        } else {
-            tasks[n] = left[i].task;
-            calls[n++] = lapse_of(k, left[i].id);
+            continue;
         }
+        tasks[n] = left[i].task;
+        calls[n++] = (struct sql_attempt_end){
+            .id = left[i].id,
+            .how = text_of("lapsed"),
+            .code = text_of("lease_lapsed"),
+            .message = text_of("no heartbeat came before the lease ended"),
+            .attempts_max = (int32_t)app->attempts_max,
+        };
     }
     *n_left = kept;
     return n;
@@ -85,7 +78,7 @@ static enum err_code lapse(struct keeper *k, struct sql_due_leases_row *left, si
 {
     while (n_left > 0) {
         struct sql_attempt_end *calls = arena_alloc(k->arena, n_left * sizeof(*calls));
-        size_t n = take_one_a_task(k, left, &n_left, calls);
+        size_t n = lapse_batch(k->app, left, &n_left, calls);
         const struct sql_attempt_end_row *done;
         const void *rows;
         size_t n_done;

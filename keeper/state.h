@@ -59,6 +59,16 @@ enum err_code job_prune(struct keeper *k, struct err *err);
 /** Blobs that nobody refers to go, rows first. */
 enum err_code job_garbage(struct keeper *k, struct err *err);
 
+/**
+ * Take one lapsed attempt of each task: a batch must not hold two.
+ *
+ * @left   up to 200 rows; those not taken move to the front, `*n_left` says how many
+ * @calls  room for `*n_left` calls
+ * @return calls written
+ */
+size_t lapse_batch(const struct app *app, struct sql_due_leases_row *left, size_t *n_left,
+                   struct sql_attempt_end *calls);
+
 /** Start the checks of a response; any thread. */
 void check_start(struct app *app, struct uuid response);
 

@@ -141,7 +141,9 @@ enum err_code link_connect(const struct link_address *at, redisContext **out, st
         redisFree(c);
         return rc;
     }
-    (void)redisEnableKeepAlive(c);
+    /* On a unix socket this fails, and hiredis then takes the whole connection for broken. */
+    if (at->port)
+        (void)redisEnableKeepAlive(c);
     *out = c;
     return E_OK;
 }
