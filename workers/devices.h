@@ -11,13 +11,13 @@
 
 /** One processor that can run sources. */
 struct device {
-    unsigned environment; /**< ENV_CPU or ENV_NVIDIA */
     char name[128];
     char uuid[64]; /**< as the driver gives it; "" for the CPU */
     int64_t memory_mb;
     int64_t cores; /**< CPU only */
     char driver[64];
-    int utilization; /**< per cent; -1 when unknown */
+    unsigned environment; /**< ENV_CPU or ENV_NVIDIA */
+    int utilization;      /**< per cent; -1 when unknown */
 };
 
 /** The CPU, and every NVIDIA card that NVML (found at run time, if at all) tells of. @return how

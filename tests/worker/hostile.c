@@ -97,7 +97,8 @@ static long fill(const char *path, int *why)
 
 static void bomb_disk(void)
 {
-    static const char *const places[] = {"/tmp/a", "/dev/shm/a", "/out/a", "/a", "/var/a", "/dev/a", "/in/a", "/proc/a"};
+    static const char *const places[] = {"/tmp/a", "/dev/shm/a", "/out/a", "/a",
+                                         "/var/a", "/dev/a",     "/in/a",  "/proc/a"};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         int why = 0;
         char name[64];

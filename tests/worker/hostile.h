@@ -7,7 +7,8 @@
  * it. It holds no secret trick: each attempt is what an attacker would write down first.
  */
 
-/** One JSON member `"name":errno` (0 when the act succeeded) on stdout; the comma comes before all but the first. */
+/** One JSON member `"name":errno` (0 when the act succeeded) on stdout; the comma comes before all
+ * but the first. */
 void tell(const char *name, long result);
 
 /** One JSON member with text. */

@@ -42,43 +42,125 @@ static int sparse(long size)
     return ftruncate(fd, size) != 0 ? 5 : 0;
 }
 
+static int set_good(void)
+{
+    return file("/out/b.txt", "b") || file("/out/a.png", "a");
+}
+
+static int set_symlink(void)
+{
+    return symlink("/etc/shadow", "/out/result");
+}
+
+static int set_symlink_up(void)
+{
+    return symlink("../../../../etc/shadow", "/out/result");
+}
+
+static int set_symlink_dir(void)
+{
+    return symlink("/", "/out/result");
+}
+
+static int set_fifo(void)
+{
+    return mkfifo("/out/fifo", 0644) ? 5 : 0;
+}
+
+static int set_device(void)
+{
+    return mknod("/out/null", S_IFCHR | 0666, 0x103) ? 5 : 0;
+}
+
+static int set_socket(void)
+{
+    return socket_file();
+}
+
+static int set_folder(void)
+{
+    return mkdir("/out/folder", 0755);
+}
+
+static int set_hardlink(void)
+{
+    return file("/out/one", "1") || link("/out/one", "/out/two");
+}
+
+static int set_hardlink_root(void)
+{
+    return link("/bin/hostile", "/out/two") ? 5 : 0;
+}
+
+static int set_sparse(void)
+{
+    return sparse(1L << 40);
+}
+
+static int set_sparse_small(void)
+{
+    return sparse(1L << 20);
+}
+
+static int set_setuid(void)
+{
+    return file("/out/tool", "#!/bin/sh\n") || chmod("/out/tool", 04755);
+}
+
+static int set_newline(void)
+{
+    return file("/out/a\nb", "x");
+}
+
+static int set_hidden(void)
+{
+    return file("/out/.profile", "x");
+}
+
+static int set_twice(void)
+{
+    return file("/out/output.json", "{}");
+}
+
+static int set_many(void)
+{
+    return many();
+}
+
+static int set_secret_mode(void)
+{
+    return file("/out/locked", "x") || chmod("/out/locked", 0);
+}
+
+static const struct {
+    const char *kind;
+    int (*set)(void);
+} traps[] = {
+    {"good", set_good},
+    {"symlink", set_symlink},
+    {"symlink-up", set_symlink_up},
+    {"symlink-dir", set_symlink_dir},
+    {"fifo", set_fifo},
+    {"device", set_device},
+    {"socket", set_socket},
+    {"folder", set_folder},
+    {"hardlink", set_hardlink},
+    {"hardlink-root", set_hardlink_root},
+    {"sparse", set_sparse},
+    {"sparse-small", set_sparse_small},
+    {"setuid", set_setuid},
+    {"newline", set_newline},
+    {"hidden", set_hidden},
+    {"twice", set_twice},
+    {"many", set_many},
+    {"secret-mode", set_secret_mode},
+};
+
 int trap(const char *kind)
 {
-    if (strcmp(kind, "good") == 0)
-        return file("/out/b.txt", "b") || file("/out/a.png", "a");
-    if (strcmp(kind, "symlink") == 0)
-        return symlink("/etc/shadow", "/out/result");
-    if (strcmp(kind, "symlink-up") == 0)
-        return symlink("../../../../etc/shadow", "/out/result");
-    if (strcmp(kind, "symlink-dir") == 0)
-        return symlink("/", "/out/result");
-    if (strcmp(kind, "fifo") == 0)
-        return mkfifo("/out/fifo", 0644) ? 5 : 0;
-    if (strcmp(kind, "device") == 0)
-        return mknod("/out/null", S_IFCHR | 0666, 0x103) ? 5 : 0;
-    if (strcmp(kind, "socket") == 0)
-        return socket_file();
-    if (strcmp(kind, "folder") == 0)
-        return mkdir("/out/folder", 0755);
-    if (strcmp(kind, "hardlink") == 0)
-        return file("/out/one", "1") || link("/out/one", "/out/two");
-    if (strcmp(kind, "hardlink-root") == 0)
-        return link("/bin/hostile", "/out/two") ? 5 : 0;
-    if (strcmp(kind, "sparse") == 0)
-        return sparse(1L << 40);
-    if (strcmp(kind, "sparse-small") == 0)
-        return sparse(1L << 20);
-    if (strcmp(kind, "setuid") == 0)
-        return file("/out/tool", "#!/bin/sh\n") || chmod("/out/tool", 04755);
-    if (strcmp(kind, "newline") == 0)
-        return file("/out/a\nb", "x");
-    if (strcmp(kind, "hidden") == 0)
-        return file("/out/.profile", "x");
-    if (strcmp(kind, "twice") == 0)
-        return file("/out/output.json", "{}");
-    if (strcmp(kind, "many") == 0)
-        return many();
-    if (strcmp(kind, "secret-mode") == 0)
-        return file("/out/locked", "x") || chmod("/out/locked", 0);
+    for (size_t i = 0; i < sizeof(traps) / sizeof(traps[0]); i++) {
+        if (strcmp(kind, traps[i].kind) == 0)
+            return traps[i].set();
+    }
     return 9;
 }

@@ -131,9 +131,14 @@ static enum err_code get_image(struct slot *s, const struct claim *c, struct ima
     return image_get(&s->agent->shop.images, &want, image, a, err);
 }
 
-/* @released  set when the source was never tried, so that nobody is to blame */
+/* What becomes of an attempt when run() itself fails. */
+struct verdict {
+    const char *code;
+    bool released; /* the source was never tried, so nobody is to blame */
+};
+
 static enum err_code run(struct slot *s, const struct claim *c, struct box_result *r,
-                         const char **code, bool *released, struct arena *a, struct err *err)
+                         struct verdict *v, struct arena *a, struct err *err)
 {
     char task_address[43];
     char source_address[43];
@@ -151,19 +156,17 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
     job_address(c->task_id, task_address);
     job_address(c->source_id, source_address);
     address_format(s->agent->me.address, provider_address);
-    *released = true;
-    *code = "image_unavailable";
+    *v = (struct verdict){"image_unavailable", true};
     enum err_code rc = get_image(s, c, &image, a, err);
     if (rc == E_DIGEST_MISMATCH || rc == E_BAD_MANIFEST || rc == E_TOO_LARGE)
-        *code = "image_refused";
+        v->code = "image_refused";
     if (rc != E_OK)
         return rc;
-    *code = "input_unavailable";
+    v->code = "input_unavailable";
     rc = fetch_inputs(s, c, &job, a, err);
     if (rc != E_OK)
         return rc;
-    *released = false;
-    *code = "start_failure";
+    *v = (struct verdict){"start_failure", false};
     log_info("run_begins", "attempt=%s task=%s source=%.*s", c->attempt, c->task,
              (int)c->source.name.n, c->source.name.s);
     return job_run(&s->agent->shop, &image, &job, r, err);
@@ -189,8 +192,7 @@ void attempt_serve(struct slot *s, const json_t *answer, int64_t asked_us)
     struct claim c;
     struct err err = {0};
     static _Thread_local struct box_result r;
-    const char *code = "bad_claim";
-    bool released = true;
+    struct verdict v = {"bad_claim", true};
     struct arena *a = arena_new();
     memset(&r, 0, sizeof(r));
     enum err_code rc = claim_read(answer, &c, a, &err);
@@ -205,11 +207,11 @@ void attempt_serve(struct slot *s, const json_t *answer, int64_t asked_us)
     if (atomic_load(&s->agent->draining))
         slot_stop(s, STOP_DRAIN); /* drain() looked before we were live */
     if (rc == E_OK)
-        rc = run(s, &c, &r, &code, &released, a, &err);
+        rc = run(s, &c, &r, &v, a, &err);
     if (rc == E_OK) {
         finish(s, &c, &r, a);
     } else if (!slot_stopped(s)) {
-        submit_failure(s, c.attempt, code, err.text, released);
+        submit_failure(s, c.attempt, v.code, err.text, v.released);
     } else if (atomic_load(&s->cause) == STOP_DRAIN) {
         submit_failure(s, c.attempt, "draining", "the worker ends", true);
     }

@@ -78,9 +78,9 @@ void *pulse_main(void *arg);
 
 /** Do what a claim asks for, to its end: run, upload, sign, respond; or fail with the cause. @claim
  * the gateway's answer */
-void attempt_serve(struct slot *s, const json_t *claim, int64_t asked_us);
+void attempt_serve(struct slot *s, const json_t *answer, int64_t asked_us);
 
 /** Hand back a claim that is not begun: no penalty. */
-void attempt_hand_back(struct slot *s, const json_t *claim);
+void attempt_hand_back(struct slot *s, const json_t *answer);
 
 #endif

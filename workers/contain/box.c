@@ -100,10 +100,10 @@ static void wait_for_answer(int sock, int stop_fd)
     }
 }
 
-static enum err_code converse(int sock, const struct box_spec *spec, const void *input, size_t n,
-                              int stop_fd, struct box_result *out, struct err *err)
+static enum err_code ask(int sock, const struct box_spec *spec, const void *input, size_t n,
+                         struct err *err)
 {
-    int fd;
+    int fd = -1;
     enum err_code rc = wire_memfd(input, n, &fd, err);
     if (rc != E_OK)
         return rc;
@@ -111,13 +111,15 @@ static enum err_code converse(int sock, const struct box_spec *spec, const void 
     rc = wire_send(sock, request, &fd, 1, err);
     json_decref(request);
     close(fd);
-    if (rc != E_OK)
-        return rc;
-    wait_for_answer(sock, stop_fd);
+    return rc;
+}
+
+static enum err_code hear(int sock, struct box_result *out, struct err *err)
+{
     int fds[BOX_OUTPUTS_MAX];
     size_t got = BOX_OUTPUTS_MAX;
     json_t *answer;
-    rc = wire_receive(sock, &answer, fds, &got, err);
+    enum err_code rc = wire_receive(sock, &answer, fds, &got, err);
     if (rc != E_OK)
         return rc;
     rc = wire_to_result(answer, fds, got, out, err);
@@ -135,7 +137,11 @@ enum err_code box_run(const struct box_spec *spec, const void *input, size_t inp
     enum err_code rc = spawn(&sock, &pid, err);
     if (rc != E_OK)
         return rc;
-    rc = converse(sock, spec, input, input_len, stop_fd, out, err);
+    rc = ask(sock, spec, input, input_len, err);
+    if (rc == E_OK) {
+        wait_for_answer(sock, stop_fd);
+        rc = hear(sock, out, err);
+    }
     close(sock);
     /* It has answered or is broken; either way nothing of it may stay. */
     if (rc != E_OK)

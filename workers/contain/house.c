@@ -14,7 +14,7 @@
 
 #include <linux/magic.h>
 
-#define IDS_PER_SLOT 65536
+#define IDS_PER_SLOT 65536U
 
 static enum err_code failed(struct err *err, const char *step)
 {
@@ -99,8 +99,8 @@ static enum err_code mount_out(const struct box_spec *spec, struct err *err)
 {
     char options[160];
     snprintf(options, sizeof(options), "size=%lld,nr_inodes=%lld,mode=0700,uid=%u,gid=%u",
-             (long long)(spec->limits.output_bytes + 65536),
-             (long long)(spec->limits.output_files * 4 + 64), spec->uid_base + spec->uid,
+             (long long)spec->limits.output_bytes + 65536,
+             (long long)spec->limits.output_files * 4 + 64, spec->uid_base + spec->uid,
              spec->uid_base + spec->gid);
     if (mount("tmpfs", HOUSE_OUT, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) != 0)
         return failed(err, "tmpfs of /out");

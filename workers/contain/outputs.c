@@ -136,6 +136,7 @@ enum err_code outputs_collect(int dir_fd, const struct box_limits *limits, struc
     int64_t total = 0;
     for (size_t i = 0; i < r->output_count; i++)
         total += r->outputs[i].size;
+    /* cppcheck-suppress readdirCalled ; the DIR is this thread's own */
     for (struct dirent *e = readdir(d); e; e = readdir(d)) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;

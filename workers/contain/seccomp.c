@@ -13,11 +13,12 @@ __asm__(".section .rodata\n"
         "ogpu_seccomp_begin:\n"
         ".incbin \"workers/seccomp.json\"\n"
         "ogpu_seccomp_end:\n"
-        ".byte 0\n"
+        ".balign 8\n"
+        "ogpu_seccomp_size: .quad ogpu_seccomp_end - ogpu_seccomp_begin\n"
         ".previous\n");
 
 extern const char ogpu_seccomp_begin[];
-extern const char ogpu_seccomp_end[];
+extern const uint64_t ogpu_seccomp_size;
 
 static const char *architecture(void)
 {
@@ -48,8 +49,8 @@ static void add_rules(json_t *to, const json_t *rows, const char *action)
 enum err_code spec_seccomp(json_t **out, struct err *err)
 {
     json_error_t why;
-    size_t n = (size_t)(ogpu_seccomp_end - ogpu_seccomp_begin);
-    json_t *data = json_loadb(ogpu_seccomp_begin, n, JSON_REJECT_DUPLICATES, &why);
+    json_t *data =
+        json_loadb(ogpu_seccomp_begin, (size_t)ogpu_seccomp_size, JSON_REJECT_DUPLICATES, &why);
     if (!data)
         return err_set(err, E_INTERNAL, "seccomp.json, line %d: %s", why.line, why.text);
     json_t *rules = json_array();

@@ -70,7 +70,7 @@ enum err_code wire_send(int sock, const json_t *v, const int *fds, size_t n, str
     if (!text)
         return err_set(err, E_INTERNAL,
                        "a message to or from the supervisor cannot be written as JSON");
-    int all[FDS_MAX];
+    int all[FDS_MAX] = {-1};
     enum err_code rc = wire_memfd(text, strlen(text), &all[0], err);
     free(text);
     if (rc != E_OK)

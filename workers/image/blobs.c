@@ -66,7 +66,7 @@ enum err_code blobs_open(int dir, const char *digest, int *out, struct err *err)
 
 enum err_code blobs_json(int dir, const char *digest, json_t **out, struct err *err)
 {
-    int fd;
+    int fd = -1;
     enum err_code rc = blobs_open(dir, digest, &fd, err);
     if (rc != E_OK)
         return rc;

@@ -101,6 +101,7 @@ bool inside_empty(int dir)
         return false;
     }
     bool ok = true;
+    /* cppcheck-suppress readdirCalled ; the DIR is this thread's own */
     for (struct dirent *e = readdir(d); ok && e; e = readdir(d)) {
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             ok = unpack_remove(fd, e->d_name);
