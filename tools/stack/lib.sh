@@ -104,11 +104,13 @@ stop() {
 
 # Stops services at the same time and waits for all of them. stop_together NAME…
 stop_together() {
-    local name
+    local name stops=()
     for name in "$@"; do
         stop "$name" &
+        stops+=("$!")
     done
-    wait
+    # Not for every child: services spawned by this very shell are its children too.
+    [ "${#stops[@]}" -eq 0 ] || wait "${stops[@]}"
 }
 
 # Stops everything of the run folder, clients before servers. stop_all
