@@ -110,6 +110,13 @@ static enum exec_end run_once(struct db_conn *c, const struct sql_stmt *s, const
     }
 }
 
+static enum err_code raised(struct db_conn *c, const struct sql_stmt *s, struct err *err)
+{
+    log_error("db_call_raised", "statement=%s sqlstate=%s message=%s", s->name, c->link.sqlstate,
+              c->link.why);
+    return err_set(err, E_INTERNAL, "%s: %s", s->name, c->link.why);
+}
+
 /* Run until the outcome is known. @res set with E_OK only */
 static enum err_code run_known(struct db_conn *c, const struct sql_stmt *s, const void *const *in,
                                size_t n, PGresult **res, struct err *err)
@@ -142,13 +149,16 @@ static enum err_code run_known(struct db_conn *c, const struct sql_stmt *s, cons
             }
             pause_around(AGAIN_PAUSE_US << tries++);
             break;
+        case EXEC_TWIN:
+            if (tries++ == 0) {
+                break;
+            }
+            return raised(c, s, err);
         case EXEC_BUSY:
         case EXEC_SKIPPED:
             return err_set(err, E_BUSY, "%s: %s", s->name, c->link.why);
         case EXEC_RAISED:
-            log_error("db_call_raised", "statement=%s sqlstate=%s message=%s", s->name,
-                      c->link.sqlstate, c->link.why);
-            return err_set(err, E_INTERNAL, "%s: %s", s->name, c->link.why);
+            return raised(c, s, err);
         }
     }
 }
@@ -224,7 +234,7 @@ static bool ask_lock(struct db_conn *c, int64_t key)
     res = link_result(&c->link, deadline);
     got = res && PQresultStatus(res) == PGRES_TUPLES_OK && PQgetvalue(res, 0, 0)[0] != 0;
     PQclear(res);
-    return link_synced(&c->link, deadline) && got;
+    return link_synced(&c->link) && got;
 }
 
 bool db_try_lock(struct db_conn *c, int64_t key)

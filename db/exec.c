@@ -15,6 +15,9 @@ enum exec_end exec_classify(const char *sqlstate)
     if (strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0) {
         return EXEC_AGAIN;
     }
+    if (strcmp(sqlstate, "23505") == 0) {
+        return EXEC_TWIN;
+    }
     if (strcmp(sqlstate, "55P03") == 0 || strcmp(sqlstate, "57014") == 0 ||
         in_class(sqlstate, "53")) {
         return EXEC_BUSY;
@@ -32,9 +35,10 @@ enum exec_end exec_classify(const char *sqlstate)
 }
 
 /* Takes one result: its meaning, and the result itself when it is good and wanted. */
-static enum exec_end take(struct db_link *l, int64_t deadline_us, PGresult **out)
+static enum exec_end take(struct db_link *l, PGresult **out)
 {
-    PGresult *res = link_result(l, deadline_us);
+    /* Each step has the full time: the server's own timeouts are per step too. */
+    PGresult *res = link_result(l, clock_mono_us() + l->answer_us);
     enum exec_end end = EXEC_DONE;
 
     if (!res) {
@@ -63,16 +67,14 @@ static enum exec_end take(struct db_link *l, int64_t deadline_us, PGresult **out
 /* A transaction that raised stays open until it is told to end. */
 static void roll_back(struct db_link *l)
 {
-    int64_t deadline = clock_mono_us() + l->answer_us;
-
     if (link_up(l) && PQtransactionStatus(l->pg) != PQTRANS_IDLE) {
         char state[sizeof(l->sqlstate)];
         char why[sizeof(l->why)];
 
         memcpy(state, l->sqlstate, sizeof(state));
         memcpy(why, l->why, sizeof(why));
-        if (!link_send(l, LINK_ROLLBACK, NULL) || !link_sync(l) ||
-            take(l, deadline, NULL) != EXEC_DONE || !link_synced(l, deadline)) {
+        if (!link_send(l, LINK_ROLLBACK, NULL) || !link_sync(l) || take(l, NULL) != EXEC_DONE ||
+            !link_synced(l)) {
             link_close(l);
         }
         memcpy(l->sqlstate, state, sizeof(state));
@@ -102,13 +104,12 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_
                          const void *const *in, size_t n, PGresult **out, bool *commit_sent)
 {
     int64_t now = clock_mono_us();
-    int64_t deadline = now + l->answer_us;
     size_t steps = s->n_sections + 2;
     enum exec_end end = EXEC_DONE;
     PGresult *work = NULL;
 
     *commit_sent = false;
-    /* A link that died while idle is found here, where nothing was sent and so nothing is unknown. */
+    /* A link that died while idle is found here: nothing was sent, so nothing is unknown. */
     link_check(l);
     if (!link_refresh_plans(l, now)) {
         return EXEC_LOST;
@@ -122,7 +123,7 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_
     }
     for (size_t i = 0; i < steps && link_up(l); i++) {
         PGresult *res = NULL;
-        enum exec_end step = take(l, deadline, &res);
+        enum exec_end step = take(l, &res);
 
         if (step == EXEC_DONE && i == steps - 1 && strcmp(PQcmdStatus(res), "COMMIT") != 0) {
             /* COMMIT of a failed transaction answers ROLLBACK, without an error. */
@@ -141,7 +142,7 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_
     if (!link_up(l)) {
         end = EXEC_LOST;
     }
-    if (end != EXEC_LOST && !link_synced(l, deadline)) {
+    if (end != EXEC_LOST && !link_synced(l)) {
         /* The results are complete, COMMIT's too: what they say holds although the link is gone. */
         link_close(l);
     }
@@ -179,7 +180,6 @@ static bool send_reads(struct db_link *l, struct encoder *e, struct exec_read *r
 enum exec_end exec_reads(struct db_link *l, struct encoder *e, struct exec_read *reads, size_t n)
 {
     int64_t now = clock_mono_us();
-    int64_t deadline = now + l->answer_us;
 
     for (size_t i = 0; i < n; i++) {
         reads[i].res = NULL;
@@ -195,10 +195,10 @@ enum exec_end exec_reads(struct db_link *l, struct encoder *e, struct exec_read 
         if (reads[i].end == EXEC_RAISED) {
             continue;
         }
-        reads[i].end = take(l, deadline, &reads[i].res);
+        reads[i].end = take(l, &reads[i].res);
         if (reads[i].end == EXEC_LOST) {
             link_close(l);
         }
     }
-    return link_up(l) && link_synced(l, deadline) ? EXEC_DONE : EXEC_LOST;
+    return link_up(l) && link_synced(l) ? EXEC_DONE : EXEC_LOST;
 }

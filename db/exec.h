@@ -12,8 +12,9 @@
 /** How one execution ended. Only EXEC_LOST leaves open whether it happened. */
 enum exec_end {
     EXEC_DONE,
-    EXEC_AGAIN,  /**< 40001, 40P01: undone by the server, may be repeated whole */
-    EXEC_BUSY,   /**< lock or statement timeout, resources: undone, later */
+    EXEC_AGAIN, /**< 40001, 40P01: undone by the server, may be repeated whole */
+    EXEC_TWIN,  /**< 23505: undone; someone wrote the row meanwhile, a fresh snapshot will see it */
+    EXEC_BUSY,  /**< lock or statement timeout, resources: undone, later */
     EXEC_RAISED, /**< any other error: undone, and our bug */
     EXEC_LOST,   /**< the link broke: not done or done, unknown when COMMIT was on its way */
     EXEC_SKIPPED /**< reads: an earlier one of the pipeline raised, this one never ran */

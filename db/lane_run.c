@@ -175,6 +175,9 @@ static bool write_calls(struct lane *l, struct db_call **calls, size_t n)
         if (end == EXEC_AGAIN && tries < AGAIN_MAX) {
             atomic_fetch_add(&l->retries, 1);
             pause_us(lane_jitter_us(AGAIN_PAUSE_US << tries++));
+        } else if (end == EXEC_TWIN && tries == 0) {
+            atomic_fetch_add(&l->retries, 1);
+            tries++;
         } else if ((end == EXEC_AGAIN || end == EXEC_BUSY) && owes_truth(calls, n)) {
             /* The old backend may still hold the rows of the commit nobody heard of. */
             pause_us(lane_jitter_us(UNKNOWN_PAUSE_US));
@@ -195,6 +198,7 @@ static bool write_calls(struct lane *l, struct db_call **calls, size_t n)
                  sql_stmts[calls[0]->stmt].name, n, l->link.sqlstate, l->link.why);
         fail_all(l, calls, n, E_BUSY);
         return true;
+    case EXEC_TWIN:
     case EXEC_RAISED:
         break;
     }
@@ -224,6 +228,7 @@ static void read_ended(struct lane *l, struct db_call **slot, struct exec_read *
             lane_finish(l, call, E_OK, NULL);
         }
         break;
+    case EXEC_TWIN:
     case EXEC_RAISED:
         *slot = NULL;
         fail_isolated(l, call, l->link.sqlstate, l->link.why);

@@ -203,9 +203,9 @@ PGresult *link_result(struct db_link *l, int64_t deadline_us)
     return res;
 }
 
-bool link_synced(struct db_link *l, int64_t deadline_us)
+bool link_synced(struct db_link *l)
 {
-    PGresult *res = link_result(l, deadline_us);
+    PGresult *res = link_result(l, clock_mono_us() + l->answer_us);
     bool ok = res && PQresultStatus(res) == PGRES_PIPELINE_SYNC;
 
     PQclear(res);
@@ -217,7 +217,7 @@ bool link_synced(struct db_link *l, int64_t deadline_us)
 
 bool link_ping(struct db_link *l)
 {
-    return link_sync(l) && link_synced(l, clock_mono_us() + l->answer_us);
+    return link_sync(l) && link_synced(l);
 }
 
 void link_check(struct db_link *l)
@@ -240,5 +240,5 @@ bool link_refresh_plans(struct db_link *l, int64_t now_us)
     }
     res = link_result(l, now_us + l->answer_us);
     PQclear(res);
-    return res && link_synced(l, now_us + l->answer_us);
+    return res && link_synced(l);
 }

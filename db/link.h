@@ -86,7 +86,7 @@ bool link_sync(struct db_link *l);
 PGresult *link_result(struct db_link *l, int64_t deadline_us);
 
 /** Take the end of the pipeline. @return false: the link is closed. */
-bool link_synced(struct db_link *l, int64_t deadline_us);
+bool link_synced(struct db_link *l);
 
 /** Remember SQLSTATE and message of a failed result in the link. */
 void link_note(struct db_link *l, const PGresult *res);

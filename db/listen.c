@@ -78,7 +78,7 @@ static bool start_listening(struct db_listen *l)
     res = link_result(&l->link, clock_mono_us() + l->link.answer_us);
     ok = res && PQresultStatus(res) == PGRES_COMMAND_OK;
     PQclear(res);
-    if (!ok || !link_synced(&l->link, clock_mono_us() + l->link.answer_us)) {
+    if (!ok || !link_synced(&l->link)) {
         link_close(&l->link);
         return false;
     }

@@ -232,7 +232,7 @@ enum err_code prepare_all(struct db_link *l, int64_t deadline_us, struct err *er
                        l->pg ? PQerrorMessage(l->pg) : l->why);
     }
     code = check_all(l, deadline_us, err);
-    if (!code && !link_synced(l, deadline_us)) {
+    if (!code && !link_synced(l)) {
         code = err_set(err, E_DB_DOWN, "the database went away while preparing: %s", l->why);
     }
     return code;

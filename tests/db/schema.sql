@@ -24,6 +24,11 @@ BEGIN
         IF nextval('hiccup') < 4 THEN
             RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'hiccup';
         END IF;
+    WHEN 'twin' THEN
+        IF nextval('hiccup') < 2 THEN
+            RAISE EXCEPTION USING ERRCODE = '23505', MESSAGE = 'twin';
+        END IF;
+    WHEN 'twins' THEN RAISE EXCEPTION USING ERRCODE = '23505', MESSAGE = 'twins';
     ELSE
     END CASE;
     RETURN note;

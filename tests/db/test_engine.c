@@ -255,6 +255,25 @@ static void repeated_for_ever_becomes_busy(void **state)
     flight_free(f);
 }
 
+/* A row that appeared meanwhile is seen by the second try; a real violation is our bug. */
+static void a_unique_violation_is_tried_twice(void **state)
+{
+    struct flight *f = puts_new(20);
+
+    (void)state;
+    ask(side, "SELECT setval('hiccup', 1, false)");
+    ((struct sql_put *)flight_in(f, 3))->note = text_of("twin");
+    flight_run(lanes, f);
+    assert_int_equal(flight_count(f, E_OK), 20);
+    flight_free(f);
+    f = puts_new(20);
+    ((struct sql_put *)flight_in(f, 9))->note = text_of("twins");
+    flight_run(lanes, f);
+    assert_int_equal(flight_count(f, E_OK), 19);
+    assert_int_equal(f->calls[9].err.code, E_INTERNAL);
+    flight_free(f);
+}
+
 static void a_full_disk_is_busy_not_a_bug(void **state)
 {
     struct flight *f = puts_new(1);
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_call_without_a_row_is_our_bug),
         cmocka_unit_test(serialization_failures_are_repeated),
         cmocka_unit_test(repeated_for_ever_becomes_busy),
+        cmocka_unit_test(a_unique_violation_is_tried_twice),
         cmocka_unit_test(a_full_disk_is_busy_not_a_bug),
         cmocka_unit_test(a_lock_holder_costs_two_seconds_at_most),
         cmocka_unit_test(a_statement_without_parameters_runs_alone),

@@ -115,21 +115,25 @@ static void cut_before_commit_is_repeated(void **state)
 static void random_cuts_lose_and_double_nothing(void **state)
 {
     long long sum = sum_of_totals();
-    struct flight *f[40];
+    struct flight *f[20];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(f); i++) {
-        f[i] = puts_new(250);
+        f[i] = puts_new(100);
         flight_start(lanes, f[i]);
         usleep(7000);
         fault_proxy_cut(proxy);
     }
     for (size_t i = 0; i < ARRAY_LEN(f); i++) {
         flight_wait(f[i]);
-        assert_int_equal(flight_count(f[i], E_OK), 250);
+        for (size_t k = 0; k < f[i]->n; k++) {
+            if (f[i]->calls[k].err.code) {
+                fail_msg("flight %zu, call %zu: %s", i, k, f[i]->calls[k].err.text);
+            }
+        }
         flight_free(f[i]);
     }
-    assert_int_equal(sum_of_totals() - sum, 40 * 250);
+    assert_int_equal(sum_of_totals() - sum, 20 * 100);
 }
 
 static void a_blocking_call_survives_a_lost_commit(void **state)
@@ -264,7 +268,7 @@ static void closing_while_away_ends(void **state)
 
 #define HEALED(test) cmocka_unit_test_teardown(test, heal)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         HEALED(a_lost_commit_has_one_effect),
@@ -279,5 +283,9 @@ int main(void)
         HEALED(closing_while_away_ends),
     };
 
+    /* A pattern as the only argument picks tests. */
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
     return cmocka_run_group_tests_name("faults", tests, open_all, close_all);
 }
