@@ -80,3 +80,17 @@ enum err_code entries_root(struct bytes entries, struct digest *out, struct err 
     arena_free(a);
     return rc;
 }
+
+enum err_code entries_find(struct bytes entries, uint32_t id, bool spent, struct entry_place *out,
+                           struct err *err)
+{
+    for (size_t i = 0; i < entries.n / ENTRY_SIZE; i++) {
+        struct entry e = entry_decode(entries.p + i * ENTRY_SIZE);
+
+        if (e.id != id || e.spent != spent)
+            continue;
+        *out = (struct entry_place){i, i / ENTRIES_A_CHUNK, (uint8_t)(i % ENTRIES_A_CHUNK), e};
+        return E_OK;
+    }
+    return err_set(err, E_PROOF_NOT_FOUND, "id %u is not in this batch", (unsigned)id);
+}

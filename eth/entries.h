@@ -30,6 +30,22 @@ MUST_CHECK enum err_code entry_encode(struct entry e, struct buf *out, struct er
 /** The entry at `p` (10 bytes). */
 struct entry entry_decode(const uint8_t *p);
 
+/** Where an entry stands among the entries of a batch. */
+struct entry_place {
+    size_t position;
+    size_t chunk;
+    uint8_t index; /**< in its chunk */
+    struct entry entry;
+};
+
+/**
+ * Find an account's counter in a batch's entries.
+ *
+ * @return E_PROOF_NOT_FOUND when the id has no such counter here
+ */
+MUST_CHECK enum err_code entries_find(struct bytes entries, uint32_t id, bool spent,
+                                      struct entry_place *out, struct err *err);
+
 /** Chunks that `len` bytes of entries fill. */
 size_t entries_chunks(size_t len);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api.h"
-#include "core/settle.h"
+#include "eth/entries.h"
 #include "eth/merkle.h"
 #include "handlers/common.h"
 #include "handlers/view_settlement.h"
@@ -27,14 +27,15 @@ static enum op_next answer(struct op *op)
 static void prove(struct op *op)
 {
     struct state *s = op->state;
-    struct settle_place place;
+    struct entry_place place;
     struct digest *leaves;
     struct merkle_proof proof;
     struct digest root;
     size_t n;
 
     memcpy(root.b, s->row->root.p, sizeof(root.b));
-    if (settle_find(s->row->entries, (uint32_t)s->row->chain_id, false, &place, &op->err) != E_OK ||
+    if (entries_find(s->row->entries, (uint32_t)s->row->chain_id, false, &place, &op->err) !=
+            E_OK ||
         entries_leaves(s->row->entries, op->arena, &leaves, &n, &op->err) != E_OK ||
         merkle_proof(leaves, n, place.chunk, op->arena, &proof, &op->err) != E_OK)
         return;

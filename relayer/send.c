@@ -89,22 +89,21 @@ static enum err_code call_data(const struct batch *batch, struct buf *out, struc
     return abi_call(ABI_SETTLE, args, ARRAY_LEN(args), out, err);
 }
 
-/* Signs and stores one transaction; `hash` and `raw` live in the arena. */
-static enum err_code sign(struct relayer *r, const struct batch *batch, uint64_t nonce,
-                          const struct fees *fees, struct bytes *hash, struct bytes *raw,
-                          struct err *err)
+/* Signs the call; `row` has the nonce and gets hash and bytes, in the arena. */
+static enum err_code sign(struct relayer *r, const struct batch *batch, const struct fees *fees,
+                          struct sql_chain_tx_store *row, struct err *err)
 {
     struct tx tx = {.type = r->legacy ? TX_LEGACY : TX_EIP1559,
                     .chain_id = r->chain_id,
-                    .nonce = nonce,
+                    .nonce = (uint64_t)row->nonce,
                     .gas = GAS_BASE + GAS_ENTRY * (batch->entries.n / 10),
                     .max_fee = fees->max_fee,
                     .priority_fee = fees->tip,
                     .to = r->settlement};
     struct buf data = {0};
     struct buf bytes = {0};
-    struct digest digest;
-    struct digest tx_hash;
+    struct digest digest = {{0}};
+    struct digest tx_hash = {{0}};
     enum err_code rc = call_data(batch, &data, err);
 
     if (rc == E_OK) {
@@ -117,8 +116,8 @@ static enum err_code sign(struct relayer *r, const struct batch *batch, uint64_t
         rc = tx_encode(&tx, &sig, &bytes, &tx_hash, err);
     }
     if (rc == E_OK) {
-        *raw = arena_bytes(r->arena, bytes_of(bytes.p, bytes.n));
-        *hash = arena_bytes(r->arena, bytes_of(tx_hash.b, sizeof(tx_hash.b)));
+        row->raw = arena_bytes(r->arena, bytes_of(bytes.p, bytes.n));
+        row->hash = arena_bytes(r->arena, bytes_of(tx_hash.b, sizeof(tx_hash.b)));
     }
     buf_done(&data);
     buf_done(&bytes);
@@ -148,7 +147,7 @@ static enum err_code offer(struct relayer *r, const struct batch *batch, uint64_
                                     .sender = bytes_of(r->sender.b, sizeof(r->sender.b)),
                                     .nonce = (int64_t)nonce};
     struct text outcome;
-    enum err_code rc = sign(r, batch, nonce, fees, &in.hash, &in.raw, err);
+    enum err_code rc = sign(r, batch, fees, &in, err);
 
     if (rc != E_OK)
         return rc;

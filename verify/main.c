@@ -89,42 +89,51 @@ static enum err_code read_document(const char *path, struct arena *a, struct pay
     return rc;
 }
 
-/* One view call with one numeric argument; the decoded tuple. */
-static enum err_code view(struct rpc *rpc, struct address to, const char *call, uint64_t argument,
-                          const char *returns, struct arena *a, struct abi_value *out, size_t n,
-                          struct err *err)
+/* A node of the user's choice and the memory of its answers. */
+struct node {
+    struct rpc *rpc;
+    struct arena *arena;
+};
+
+/* A view function of one numeric argument. */
+struct question {
+    const char *call;
+    const char *returns;
+    uint64_t argument;
+};
+
+static const struct question root_of = {ABI_ROOT_OF, "(bytes32,uint64)", 0};
+static const struct question account_of = {ABI_VAULT_ACCOUNT_OF, "(address)", 0};
+static const struct question claimed_of = {ABI_CLAIMED, "(uint64)", 0};
+
+/* Asks a contract; the answer's values. */
+static enum err_code ask(const struct node *node, struct address contract, struct question q,
+                         struct abi_value *out, size_t n, struct err *err)
 {
-    struct abi_value arg = abi_u64(argument);
+    struct abi_value arg = abi_u64(q.argument);
     struct buf data = {0};
-    struct bytes answer;
-    enum err_code rc = abi_call(call, &arg, 1, &data, err);
+    struct bytes answer = {0};
+    enum err_code rc = abi_call(q.call, &arg, 1, &data, err);
 
     if (rc == E_OK) {
-        struct rpc_view view = {to, bytes_of(data.p, data.n), "latest"};
+        struct rpc_view view = {contract, bytes_of(data.p, data.n), "latest"};
 
-        rc = rpc_read(rpc, &view, a, &answer, err);
+        rc = rpc_read(node->rpc, &view, node->arena, &answer, err);
     }
     if (rc == E_OK)
-        rc = abi_decode(returns, answer, out, n, err);
+        rc = abi_decode(q.returns, answer, out, n, err);
     buf_done(&data);
     return rc;
 }
 
-/* The root the chain keeps for the epoch. */
-static enum err_code chain_root(struct rpc *rpc, struct address settlement, const struct payout *p,
-                                struct arena *a, struct digest *root, struct err *err)
+static struct question about(struct question q, uint64_t argument)
 {
-    struct abi_value v[2];
-    enum err_code rc =
-        view(rpc, settlement, ABI_ROOT_OF, p->epoch, "(bytes32,uint64)", a, v, ARRAY_LEN(v), err);
-
-    if (rc == E_OK)
-        *root = abi_to_digest(&v[0]);
-    return rc;
+    q.argument = argument;
+    return q;
 }
 
-static enum err_code check_owner(struct rpc *rpc, const char *vault, const struct payout *p,
-                                 struct arena *a, struct err *err)
+static enum err_code check_owner(const struct node *node, const char *vault, const struct payout *p,
+                                 struct err *err)
 {
     struct address where;
     struct address owner;
@@ -133,7 +142,7 @@ static enum err_code check_owner(struct rpc *rpc, const char *vault, const struc
 
     if (!address_parse(text_of(vault), &where))
         return err_set(err, E_CONFIG, "--vault is not an address");
-    rc = view(rpc, where, ABI_VAULT_ACCOUNT_OF, p->id, "(address)", a, &v, 1, err);
+    rc = ask(node, where, about(account_of, p->id), &v, 1, err);
     if (rc != E_OK)
         return rc;
     owner = abi_to_address(&v);
@@ -143,30 +152,40 @@ static enum err_code check_owner(struct rpc *rpc, const char *vault, const struc
     return E_OK;
 }
 
-static enum err_code check_on_chain(const struct options *o, const struct payout *p,
-                                    struct arena *a, struct err *err)
+/* The proof against the root that the chain keeps for the epoch, and what was claimed of it. */
+static enum err_code check_at_node(const struct options *o, const struct node *node,
+                                   const struct payout *p, struct err *err)
 {
     struct address settlement;
+    struct abi_value v[2];
     struct digest root;
-    struct abi_value claimed;
     uint64_t units;
-    struct rpc *rpc;
     enum err_code rc;
 
     if (!address_parse(text_of(o->settlement), &settlement))
         return err_set(err, E_CONFIG, "--settlement is not an address");
-    rpc = rpc_new(o->rpc, 10000);
-    rc = chain_root(rpc, settlement, p, a, &root, err);
-    if (rc == E_OK)
-        rc = payout_check(p, &root, err);
+    rc = ask(node, settlement, about(root_of, p->epoch), v, 2, err);
+    if (rc != E_OK)
+        return rc;
+    root = abi_to_digest(&v[0]);
+    rc = payout_check(p, &root, err);
     if (rc == E_OK && o->vault)
-        rc = check_owner(rpc, o->vault, p, a, err);
+        rc = check_owner(node, o->vault, p, err);
     if (rc == E_OK)
-        rc = view(rpc, settlement, ABI_CLAIMED, p->id, "(uint64)", a, &claimed, 1, err);
-    if (rc == E_OK && abi_to_u64(&claimed, &units))
+        rc = ask(node, settlement, about(claimed_of, p->id), v, 1, err);
+    if (rc == E_OK && abi_to_u64(&v[0], &units))
         printf("claimed so far: %llu of %llu units\n", (unsigned long long)units,
                (unsigned long long)p->units);
-    rpc_free(rpc);
+    return rc;
+}
+
+static enum err_code check_on_chain(const struct options *o, const struct payout *p,
+                                    struct arena *a, struct err *err)
+{
+    struct node node = {rpc_new(o->rpc, 10000), a};
+    enum err_code rc = check_at_node(o, &node, p, err);
+
+    rpc_free(node.rpc);
     return rc;
 }
 
@@ -182,7 +201,7 @@ static enum err_code check_offline(const struct options *o, const struct payout 
 int main(int argc, char **argv)
 {
     struct options o = {0};
-    struct payout p;
+    struct payout p = {.id = 0};
     struct err err = {0};
     struct arena *a;
     char address[ADDRESS_TEXT_MAX];
