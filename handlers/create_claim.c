@@ -199,10 +199,10 @@ static enum op_next popped(struct op *op)
 static void pop(struct op *op, struct queue *queue)
 {
     struct claim *c = op->state;
+    const struct slots_wish wish = {c->sources, c->n_sources, op->who.account};
 
     c->popped = false;
-    if (slots_pop(queue, c->sources, c->n_sources, op->who.account, &c->slot, &c->popped,
-                  &op->err) != E_OK)
+    if (slots_pop(queue, &wish, &c->slot, &c->popped, &op->err) != E_OK)
         c->popped = false;
 }
 

@@ -108,7 +108,7 @@ static void *listen_main(void *arg)
         struct pollfd p = {.events = POLLIN};
         bool alive = l->link || subscribe(l);
 
-        if (alive) {
+        if (alive && l->link) {
             p.fd = l->link->fd;
             alive = poll(&p, 1, POLL_MS) <= 0 || read_some(l);
         }

@@ -9,7 +9,7 @@
 struct news {
     struct uuid source;
     struct uuid task;
-    int64_t operator;
+    int64_t master;
     int n; /**< how many slots, or the slot's digit */
     enum slot_fate fate;
 };
@@ -64,7 +64,7 @@ static void do_untried(struct queue *q, void *ctx)
 {
     struct news *n = ctx;
 
-    (void)slots_tried(q, n->source, n->task, n->operator, false, NULL);
+    (void)slots_tried(q, n->source, n->task, n->master, false, NULL);
     free(n);
 }
 
@@ -76,10 +76,10 @@ static void do_slot(struct queue *q, void *ctx)
     switch (n->fate) {
     case SLOT_TAKEN:
         (void)slots_ack(q, &slot, NULL);
-        (void)slots_tried(q, n->source, n->task, n->operator, true, NULL);
+        (void)slots_tried(q, n->source, n->task, n->master, true, NULL);
         break;
     case SLOT_TRIED:
-        (void)slots_tried(q, n->source, n->task, n->operator, true, NULL);
+        (void)slots_tried(q, n->source, n->task, n->master, true, NULL);
         (void)slots_return(q, &slot, NULL);
         break;
     case SLOT_RETURNED:
@@ -95,13 +95,12 @@ static void do_slot(struct queue *q, void *ctx)
     free(n);
 }
 
-void post_slot(struct queue_thread *t, const struct slot *slot, int64_t operator,
-               enum slot_fate fate)
+void post_slot(struct queue_thread *t, const struct slot *slot, int64_t master, enum slot_fate fate)
 {
     post(t, do_slot,
          (struct news){.source = slot->source,
                        .task = slot->task,
-                       .operator= operator,
+                       .master = master,
                        .n = slot->digit,
                        .fate = fate});
 }
@@ -126,7 +125,7 @@ void post_moved(struct queue_thread *t, struct uuid task)
     post(t, do_moved, (struct news){.task = task});
 }
 
-void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t operator)
+void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t master)
 {
-    post(t, do_untried, (struct news){.source = source, .task = task, .operator = operator});
+    post(t, do_untried, (struct news){.source = source, .task = task, .master = master});
 }

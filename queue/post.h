@@ -28,15 +28,15 @@ void post_moved(struct queue_thread *t, struct uuid task);
 /** What became of a popped slot. */
 enum slot_fate {
     SLOT_TAKEN,     /**< an attempt was opened */
-    SLOT_TRIED,     /**< the operator tried the task before: back for others */
+    SLOT_TRIED,     /**< the master tried the task before: back for others */
     SLOT_RETURNED,  /**< nothing came of it: back */
     SLOT_WORTHLESS, /**< there is no such open slot: gone */
 };
 
-void post_slot(struct queue_thread *t, const struct slot *slot, int64_t operator,
+void post_slot(struct queue_thread *t, const struct slot *slot, int64_t master,
                enum slot_fate fate);
 
-/** An operator gave a try back: its claims may see the task again. */
-void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t operator);
+/** A master gave a try back: its claims may see the task again. */
+void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t master);
 
 #endif

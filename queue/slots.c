@@ -22,14 +22,14 @@ struct keys {
     char tried[KEY_MAX];
 };
 
-static void keys_of(struct uuid source, int64_t operator, struct keys * k)
+static void keys_of(struct uuid source, int64_t master, struct keys *k)
 {
     char id[ID_TEXT_MAX];
 
     id_format(ID_SOURCE, source, id);
     snprintf(k->slots, sizeof(k->slots), "{%s}:slots", id);
     snprintf(k->pending, sizeof(k->pending), "{%s}:pending", id);
-    snprintf(k->tried, sizeof(k->tried), "{%s}:tried:%" PRId64, id, operator);
+    snprintf(k->tried, sizeof(k->tried), "{%s}:tried:%" PRId64, id, master);
 }
 
 static void add(struct link_args *a, const char *s)
@@ -78,9 +78,9 @@ enum err_code slots_reopen(struct queue *q, struct uuid source, struct uuid task
     return open_more(q, source, task, 0, 1, err);
 }
 
-/* One member of one source, taken or only looked at; `found` false when there is none. */
-static enum err_code pop_one(struct queue *q, struct uuid source, int64_t operator, bool take,
-                             char member[MEMBER_LEN + 1], bool *found, struct err *err)
+/* The wish's source `i`: its first member, taken or only looked at; "" when there is none. */
+static enum err_code pop_one(struct queue *q, const struct slots_wish *wish, size_t i, bool take,
+                             char member[MEMBER_LEN + 1], struct err *err)
 {
     struct keys k;
     struct link_args a;
@@ -88,7 +88,7 @@ static enum err_code pop_one(struct queue *q, struct uuid source, int64_t operat
     redisReply *r;
     enum err_code rc;
 
-    keys_of(source, operator, & k);
+    keys_of(wish->sources[i], wish->master, &k);
     snprintf(pending_ms, sizeof(pending_ms), "%d", SLOT_PENDING_MS);
     link_eval(q, &a, SCRIPT_POP, "3");
     add(&a, k.slots);
@@ -99,10 +99,9 @@ static enum err_code pop_one(struct queue *q, struct uuid source, int64_t operat
     rc = link_call(q, &a, &r, err);
     if (rc != E_OK)
         return rc;
-    *found = false;
+    member[0] = '\0';
     if (r->type == REDIS_REPLY_STRING && r->len == MEMBER_LEN) {
         memcpy(member, r->str, MEMBER_LEN + 1);
-        *found = true;
     } else if (r->type != REDIS_REPLY_NIL) {
         rc = err_set(err, E_PEER, "Redis answered a slot that is none");
     }
@@ -130,51 +129,54 @@ static enum err_code need_mark(struct queue *q, struct err *err)
     return err_set(err, E_PEER, "Redis has lost the book of open slots");
 }
 
-/* The source with the oldest slot; looks are cheap beside an attempt at the wrong one. */
-static enum err_code best_of(struct queue *q, const struct uuid *sources, size_t n,
-                             int64_t operator, size_t * best, bool *found, struct err *err)
+/* The source with the oldest slot, `n` when none has one. Looks are cheap beside an attempt at the
+ * wrong one. */
+static enum err_code best_of(struct queue *q, const struct slots_wish *wish, size_t *best,
+                             struct err *err)
 {
     char oldest[MEMBER_LEN + 1] = "";
     char member[MEMBER_LEN + 1];
 
-    *found = false;
-    for (size_t i = 0; i < n; i++) {
-        bool here;
-        enum err_code rc = pop_one(q, sources[i], operator, false, member, &here, err);
+    *best = wish->n;
+    for (size_t i = 0; i < wish->n; i++) {
+        enum err_code rc = pop_one(q, wish, i, false, member, err);
 
         if (rc != E_OK)
             return rc;
-        if (here && (!*found || strcmp(member, oldest) < 0)) {
+        if (member[0] && (*best == wish->n || strcmp(member, oldest) < 0)) {
             memcpy(oldest, member, sizeof(member));
             *best = i;
-            *found = true;
         }
     }
     return E_OK;
 }
 
-enum err_code slots_pop(struct queue *q, const struct uuid *sources, size_t n, int64_t operator,
-                        struct slot * out, bool *found, struct err *err)
+static bool read_member(const char member[MEMBER_LEN + 1], struct slot *out)
 {
-    char member[MEMBER_LEN + 1];
+    out->digit = member[MEMBER_LEN - 1] - '0';
+    return out->digit >= 0 && out->digit < SLOT_DIGITS &&
+           hex_decode(member, TASK_HEX, out->task.b, sizeof(out->task.b));
+}
+
+enum err_code slots_pop(struct queue *q, const struct slots_wish *wish, struct slot *out,
+                        bool *found, struct err *err)
+{
+    char member[MEMBER_LEN + 1] = "";
     size_t best = 0;
-    bool some = n > 0;
     enum err_code rc = need_mark(q, err);
 
-    if (rc == E_OK && n > 1)
-        rc = best_of(q, sources, n, operator, & best, &some, err);
-    if (rc == E_OK && some)
-        rc = pop_one(q, sources[best], operator, true, member, &some, err);
+    if (rc == E_OK && wish->n > 1)
+        rc = best_of(q, wish, &best, err);
+    if (rc == E_OK && best < wish->n)
+        rc = pop_one(q, wish, best, true, member, err);
     if (rc != E_OK)
         return rc;
-    if (some) {
-        out->source = sources[best];
-        out->digit = member[MEMBER_LEN - 1] - '0';
-        if (out->digit < 0 || out->digit >= SLOT_DIGITS ||
-            !hex_decode(member, TASK_HEX, out->task.b, sizeof(out->task.b)))
+    if (member[0]) {
+        out->source = wish->sources[best];
+        if (!read_member(member, out))
             return err_set(err, E_PEER, "Redis answered a slot that is none");
     }
-    *found = some;
+    *found = member[0] != '\0';
     return E_OK;
 }
 
@@ -220,7 +222,7 @@ static enum err_code send_two(struct queue *q, const char *word, const char *key
     return link_append(q, &a, err);
 }
 
-enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t operator,
+enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t master,
                           bool tried, struct err *err)
 {
     struct keys k;
@@ -231,7 +233,7 @@ enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task,
     int64_t now_ms = clock_wall_us() / 1000;
     enum err_code rc;
 
-    keys_of(source, operator, & k);
+    keys_of(source, master, &k);
     hex_encode(task.b, sizeof(task.b), hex);
     if (!tried)
         return send_two(q, "ZREM", k.tried, hex, NULL, err);

@@ -14,7 +14,7 @@
  * The book of open slots: per source a sorted set `{src_…}:slots` of members "<task hex>:<digit>",
  * scored by the time inside the task's UUIDv7, so that the oldest is popped first. A popped slot
  * lies in `{src_…}:pending` for SLOT_PENDING_MS and returns unless acknowledged.
- * `{src_…}:tried:<operator>` remembers tasks an operator has tried, so that its claims do not pop
+ * `{src_…}:tried:<master>` remembers tasks a master has tried, so that its claims do not pop
  * them again; that is a hint, PostgreSQL decides. All keys of a source carry its hash tag.
  * Everything may vanish at any instant.
  */
@@ -41,17 +41,21 @@ enum err_code slots_open(struct queue *q, struct uuid source, struct uuid task, 
 /** Add one more slot of a task, for an attempt that ended. Sent without waiting. */
 enum err_code slots_reopen(struct queue *q, struct uuid source, struct uuid task, struct err *err);
 
+/** Who wants a slot, and where. */
+struct slots_wish {
+    const struct uuid *sources;
+    size_t n;
+    int64_t master; /**< the master's account id */
+};
+
 /**
- * Take the oldest slot over several sources that the operator has not tried, as far as is known.
+ * Take the oldest slot over the wished sources that the master has not tried, as far as is known.
  *
- * @sources   `n` source ids
- * @operator  the master's account id
- * @found     false when there is none
- * @return    E_PEER when Redis is away, has lost the book, or answers nonsense
+ * @found  false when there is none
+ * @return E_PEER when Redis is away, has lost the book, or answers nonsense
  */
-MUST_CHECK enum err_code slots_pop(struct queue *q, const struct uuid *sources, size_t n,
-                                   int64_t operator, struct slot * out, bool *found,
-                                   struct err *err);
+MUST_CHECK enum err_code slots_pop(struct queue *q, const struct slots_wish *wish, struct slot *out,
+                                   bool *found, struct err *err);
 
 /** The popped slot is used up or worthless. Sent without waiting. */
 enum err_code slots_ack(struct queue *q, const struct slot *slot, struct err *err);
@@ -59,8 +63,8 @@ enum err_code slots_ack(struct queue *q, const struct slot *slot, struct err *er
 /** The popped slot goes back to where it was. Sent without waiting. */
 enum err_code slots_return(struct queue *q, const struct slot *slot, struct err *err);
 
-/** Remember (`tried`) or forget that an operator tried a task. Sent without waiting. */
-enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t operator,
+/** Remember (`tried`) or forget that a master tried a task. Sent without waiting. */
+enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t master,
                           bool tried, struct err *err);
 
 /** A task is closed: none of its slots is open any more. Sent without waiting. */

@@ -45,7 +45,7 @@ struct call {
     struct uuid sources[2];
     size_t n;
     struct uuid task;
-    int64_t operator;
+    int64_t master;
     uint64_t token;
     int open;
     struct slot slot;
@@ -56,6 +56,7 @@ struct call {
 static void work(struct queue *q, void *ctx)
 {
     struct call *c = ctx;
+    const struct slots_wish wish = {c->sources, c->n, c->master};
 
     switch (c->what) {
     case OPEN:
@@ -65,7 +66,7 @@ static void work(struct queue *q, void *ctx)
         c->rc = slots_reopen(q, c->sources[0], c->task, NULL);
         break;
     case POP:
-        c->rc = slots_pop(q, c->sources, c->n, c->operator, & c->slot, &c->found, NULL);
+        c->rc = slots_pop(q, &wish, &c->slot, &c->found, NULL);
         break;
     case ACK:
         c->rc = slots_ack(q, &c->slot, NULL);
@@ -74,7 +75,7 @@ static void work(struct queue *q, void *ctx)
         c->rc = slots_return(q, &c->slot, NULL);
         break;
     case TRIED:
-        c->rc = slots_tried(q, c->sources[0], c->task, c->operator, c->found, NULL);
+        c->rc = slots_tried(q, c->sources[0], c->task, c->master, c->found, NULL);
         break;
     case DROP:
         c->rc = slots_drop(q, c->sources[0], c->task, NULL);
@@ -104,9 +105,9 @@ static void open_slots(struct world *w, struct uuid source, struct uuid task, in
     assert_int_equal(do_call(w, &c), E_OK);
 }
 
-static struct call pop(struct world *w, int64_t operator)
+static struct call pop(struct world *w, int64_t master)
 {
-    struct call c = {.what = POP, .sources = {source_a, source_b}, .n = 2, .operator= operator};
+    struct call c = {.what = POP, .sources = {source_a, source_b}, .n = 2, .master = master};
 
     assert_int_equal(do_call(w, &c), E_OK);
     return c;
@@ -209,7 +210,7 @@ static void test_an_operator_does_not_see_what_it_tried(void **state)
     struct world *w = *state;
     struct uuid task = task_at(1000, 1);
     struct call c = {
-        .what = TRIED, .sources = {source_a}, .task = task, .operator= 1, .found = true};
+        .what = TRIED, .sources = {source_a}, .task = task, .master = 1, .found = true};
 
     open_slots(w, source_a, task, 2);
     assert_int_equal(do_call(w, &c), E_OK);
@@ -252,7 +253,7 @@ static void test_forged_members_are_thrown_out(void **state)
 static void test_a_flushed_book_says_so_until_it_is_filled(void **state)
 {
     struct world *w = *state;
-    struct call c = {.what = POP, .sources = {source_a}, .n = 1, .operator= 1 };
+    struct call c = {.what = POP, .sources = {source_a}, .n = 1, .master = 1};
     uint64_t before = queue_losses(w->queue);
     struct call begin = {.what = BEGIN, .token = 9};
     struct call end = {.what = MARK, .token = 9};
@@ -273,7 +274,7 @@ static void test_a_flushed_book_says_so_until_it_is_filled(void **state)
 static void test_away_answers_at_once_and_comes_back(void **state)
 {
     struct world *w = *state;
-    struct call c = {.what = POP, .sources = {source_a}, .n = 1, .operator= 1 };
+    struct call c = {.what = POP, .sources = {source_a}, .n = 1, .master = 1};
     struct call ring = {.what = RING, .token = 42};
 
     redis_kill(w->redis);
