@@ -66,14 +66,14 @@ export class Bench {
     }
 
     /** Runs a manifest's source; resolves to what `try` printed, plus its files and stderr. */
-    async try(manifest, archive, { fn = 'run', input = {}, onStart } = {}) {
+    async try(manifest, archive, { fn = 'run', input = {}, archive: named, onStart } = {}) {
         const at = join(this.dir, `run-${++this.runs}`);
         const out = join(at, 'out');
         mkdirSync(at);
         writeFileSync(join(at, 'manifest.json'), JSON.stringify(manifest));
         writeFileSync(join(at, 'input.json'), JSON.stringify(input));
         writeFileSync(join(at, 'image.tar'), archive);
-        const args = ['try', ...['manifest.json', 'image.tar'].map((f) => join(at, f)), fn, join(at, 'input.json'), out];
+        const args = ['try', join(at, 'manifest.json'), named ?? join(at, 'image.tar'), fn, join(at, 'input.json'), out];
         const ran = await execute(worker, args, this.env, onStart);
         if (ran.code === 2 || ran.signal) return { ...ran, end: 'refused' };
         const result = JSON.parse(ran.stdout);

@@ -43,6 +43,16 @@ void submit_failure(struct slot *s, const char *attempt, const char *code, const
     json_decref(body);
 }
 
+/* Another provider was first, or the task is over: what we hold is worth nothing, and no fault. */
+static void note_if_beaten(struct slot *s, const struct api_reply *r)
+{
+    static const char *const codes[] = {"LEASE_LOST", "TASK_CLOSED", "ATTEMPT_NOT_FOUND"};
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (strcmp(r->code, codes[i]) == 0)
+            slot_stop(s, STOP_TOLD);
+    }
+}
+
 static enum err_code upload(struct slot *s, const char *attempt, const struct box_output *o,
                             const char *hex, struct err *err)
 {
@@ -58,9 +68,11 @@ static enum err_code upload(struct slot *s, const char *attempt, const struct bo
                             .stop = over,
                             .stop_ctx = s};
     enum err_code rc = api_persist(&s->api, &q, slot_lease_end(s), &reply, err);
-    if (rc == E_OK && reply.status != 200 && reply.status != 201)
+    if (rc == E_OK && reply.status != 200 && reply.status != 201) {
+        note_if_beaten(s, &reply);
         rc = err_set(err, E_PEER, "upload of %.40s: the gateway answered %d %s", o->name,
                      reply.status, reply.code);
+    }
     api_reply_done(&reply);
     return rc;
 }
@@ -116,8 +128,10 @@ static enum err_code respond(struct slot *s, const struct claim *c, const struct
     if (rc == E_OK && reply.status == 202)
         log_info("responded", "attempt=%s task=%s outputs=%zu status=%s", c->attempt, c->task,
                  list->n, status ? status : "");
-    else if (rc == E_OK)
+    if (rc == E_OK && reply.status != 202) {
+        note_if_beaten(s, &reply);
         rc = err_set(err, E_PEER, "response: the gateway answered %d %s", reply.status, reply.code);
+    }
     api_reply_done(&reply);
     json_decref(body);
     return rc;
@@ -139,9 +153,11 @@ void submit_response(struct slot *s, const struct claim *c, const struct box_res
         rc = respond(s, c, &list, output, &err);
     if (rc == E_OK)
         return;
+    if (over(s)) {
+        log_info("beaten", "attempt=%s why=%s", c->attempt, err.text);
+        return;
+    }
     log_warn("not_responded", "attempt=%s why=%s", c->attempt, err.text);
-    /* Give the slot back rather than let the lease run out; when the attempt is over anyway, this
-     * changes nothing. */
-    if (!over(s))
-        submit_failure(s, c->attempt, "submit_failed", err.text, false);
+    /* Give the slot back rather than let the lease run out. */
+    submit_failure(s, c->attempt, "submit_failed", err.text, false);
 }
