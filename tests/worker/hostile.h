@@ -26,4 +26,7 @@ void network(void);
 /** Fill /out with one kind of trap. @return the exit status. */
 int trap(const char *kind);
 
+/** Keep the http contract in an odd way. @return the exit status, when it ends */
+int serve_badly(const char *what);
+
 #endif
