@@ -37,7 +37,6 @@ struct slot {
     struct sql_task_get get;
     const struct account *account;
     int64_t began_us;
-    uint32_t number; /* within IN_FLIGHT; makes ids unique without a lock */
 };
 
 static struct db_lanes *lanes;
@@ -222,7 +221,7 @@ static void measure(const char *what, enum sql_class class, struct slot *slots, 
     struct db_lane_stats before, after;
     int64_t began = clock_mono_us();
     int64_t cpu = cpu_us();
-    size_t kept;
+    size_t kept, middle, slow;
     double s;
 
     atomic_store(&finished, 0);
@@ -242,10 +241,11 @@ static void measure(const char *what, enum sql_class class, struct slot *slots, 
     db_lanes_stats(lanes, class, &after);
     kept = atomic_load(&n_samples) < SAMPLES_MAX ? atomic_load(&n_samples) : SAMPLES_MAX;
     qsort(samples, kept, sizeof(*samples), by_size);
+    middle = kept / 2;
+    slow = kept * 99 / 100;
     printf("{\"what\":\"%s\",\"per_s\":%.0f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"calls_a_batch\":%.1f,"
            "\"own_cpu\":%.2f,\"failed\":%zu}\n",
-           what, (double)atomic_load(&finished) / s, samples[kept / 2] / 1e3,
-           samples[kept * 99 / 100] / 1e3,
+           what, (double)atomic_load(&finished) / s, samples[middle] / 1e3, samples[slow] / 1e3,
            (double)(after.calls - before.calls) / (double)(after.batches - before.batches),
            (double)(cpu_us() - cpu) / 1e6 / s, atomic_load(&failed));
     fflush(stdout);
@@ -289,14 +289,13 @@ int main(int argc, char **argv)
     samples = malloc(SAMPLES_MAX * sizeof(*samples));
     if (!config.url || !slots || !samples) {
         fputs("lanes: set DATABASE_URL to a migrated database\n", stderr);
-        return 2;
+        exit(2);
     }
     set_up((size_t)argument(argc, argv, 4, 64));
     if (db_lanes_open(&config, &lanes, &err)) {
         die("open", &err);
     }
     for (size_t i = 0; i < n; i++) {
-        slots[i].number = (uint32_t)i;
         slots[i].account = &accounts[i % n_accounts];
         slots[i].call = (struct db_call){.arena = arena_new(), .done = finish, .ctx = &slots[i]};
     }
