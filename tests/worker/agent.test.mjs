@@ -160,6 +160,16 @@ test('input blobs are files in /in, checked by digest', async () => {
     assert.deepEqual(readdirSync(join(dir, 'work/inputs')), []);
 });
 
+test('an empty output is an output; a source that wants more memory than there is gets no registration', async () => {
+    const huge = gateway.publish(act('words', { limits: { memory_mb: 1048576 } }));
+    gateway.submit(gateway.publish(act('trap-empty')), {});
+    start();
+    const { body, status } = await gateway.saw(/respond$/);
+    assert.equal(status, 202);
+    assert.deepEqual(body.outputs.map((o) => [o.name, o.size]), [['empty.txt', 0], ['output.json', 3]]);
+    assert.ok(!gateway.log.some((r) => r.method === 'PUT' && r.path.includes(huge.id)));
+});
+
 test('5xx, silence and 429 while claiming, uploading, responding: asked again, the same claim', async () => {
     const source = gateway.publish(mandelbrot.manifest, mandelbrot.archive);
     gateway.say(/claims/, problem(503, 'CAPACITY_EXHAUSTED'), 2);

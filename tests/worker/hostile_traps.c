@@ -47,6 +47,11 @@ static int set_good(void)
     return file("/out/b.txt", "b") || file("/out/a.png", "a");
 }
 
+static int set_empty(void)
+{
+    return file("/out/empty.txt", "");
+}
+
 static int set_symlink(void)
 {
     return symlink("/etc/shadow", "/out/result");
@@ -137,6 +142,7 @@ static const struct {
     int (*set)(void);
 } traps[] = {
     {"good", set_good},
+    {"empty", set_empty},
     {"symlink", set_symlink},
     {"symlink-up", set_symlink_up},
     {"symlink-dir", set_symlink_dir},

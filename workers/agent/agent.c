@@ -78,8 +78,9 @@ static void drain(struct agent *a)
     stop_all(a);
     for (unsigned i = 0; i < a->slot_count; i++)
         pthread_join(a->slots[i].thread, NULL);
-    atomic_store(&a->pulse_over, true);
+    atomic_store(&a->over, true);
     pthread_join(a->pulse, NULL);
+    pthread_join(a->errands, NULL);
 }
 
 static enum err_code start(struct agent *a, struct err *err)
@@ -92,7 +93,8 @@ static enum err_code start(struct agent *a, struct err *err)
     }
     if (rc != E_OK)
         return rc;
-    if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0)
+    if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0 ||
+        pthread_create(&a->errands, NULL, errands_main, a) != 0)
         return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
     for (unsigned i = 0; i < a->slot_count; i++) {
         if (pthread_create(&a->slots[i].thread, NULL, slot_main, &a->slots[i]) != 0)
@@ -151,8 +153,10 @@ int command_agent(int argc, char **argv)
     }
     if (rc == E_OK) {
         api_open(&a.pulse_api, url, &a.me);
+        api_open(&a.errand_api, url, &a.me);
         rc = work(&a, &err);
         api_close(&a.pulse_api);
+        api_close(&a.errand_api);
     }
     for (unsigned i = 0; i < a.slot_count; i++)
         slot_close(&a.slots[i]);

@@ -75,7 +75,7 @@ static enum err_code once(struct api *api, const struct api_request *q, const ch
     size_t n = 1;
     if (text)
         headers[n++] = "Content-Type: application/json";
-    else if (q->upload_fd > 0)
+    else if (strcmp(q->method, "PUT") == 0)
         headers[n++] = "Content-Type: application/octet-stream";
     if (bearer)
         headers[n++] = bearer;
@@ -106,6 +106,22 @@ static enum err_code once(struct api *api, const struct api_request *q, const ch
     return rc;
 }
 
+/* A token newer than `generation` into `bearer`: somebody else's renewal, or ours. */
+static bool renew(struct api *api, uint64_t generation, char *bearer, size_t size)
+{
+    struct err why;
+    enum err_code rc = E_OK;
+    pthread_mutex_lock(&api->me->renewal);
+    if (identity_bearer(api->me, bearer, size) == generation)
+        rc = api_register(api, &why);
+    pthread_mutex_unlock(&api->me->renewal);
+    if (rc != E_OK)
+        log_warn("token_not_renewed", "why=%s", why.text);
+    else
+        identity_bearer(api->me, bearer, size);
+    return rc == E_OK;
+}
+
 enum err_code api_call(struct api *api, const struct api_request *q, struct api_reply *out,
                        struct err *err)
 {
@@ -114,16 +130,9 @@ enum err_code api_call(struct api *api, const struct api_request *q, struct api_
     enum err_code rc = once(api, q, q->public_call ? NULL : bearer, out, err);
     if (rc != E_OK || out->status != 401 || q->public_call)
         return rc;
-    /* Somebody else may have renewed meanwhile; two renewals would only cost a nonce. */
-    if (identity_bearer(api->me, bearer, sizeof(bearer)) == generation) {
-        log_info("token_renewed", "why=%s", out->code);
-        struct err why;
-        if (api_register(api, &why) != E_OK) {
-            log_warn("token_not_renewed", "why=%s", why.text);
-            return E_OK;
-        }
-        identity_bearer(api->me, bearer, sizeof(bearer));
-    }
+    if (!renew(api, generation, bearer, sizeof(bearer)))
+        return E_OK;
+    log_info("token_renewed", "why=%s", out->code);
     api_reply_done(out);
     return once(api, q, bearer, out, err);
 }

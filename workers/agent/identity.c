@@ -37,6 +37,7 @@ enum err_code identity_open(struct identity *me, const struct options *o, unsign
     me->environments = environments;
     me->domain.chain_id = (uint64_t)o->chain_id;
     pthread_mutex_init(&me->mutex, NULL);
+    pthread_mutex_init(&me->renewal, NULL);
     if (!address_parse(text_of(o->master), &me->master))
         return err_set(err, E_CONFIG, "OGPU_MASTER is not an address");
     if (!address_parse(text_of(o->settlement), &me->domain.contract))
@@ -54,6 +55,7 @@ void identity_close(struct identity *me)
     json_decref(me->master_binding);
     wipe(me->token, sizeof(me->token));
     pthread_mutex_destroy(&me->mutex);
+    pthread_mutex_destroy(&me->renewal);
 }
 
 uint64_t identity_nonce(struct identity *me)

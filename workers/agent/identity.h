@@ -25,6 +25,8 @@ struct identity {
     struct eip712_domain domain;
     unsigned environments; /**< mask of what this machine runs */
     pthread_mutex_t mutex;
+    pthread_mutex_t
+        renewal; /**< held while a token is renewed: a second renewal would void the first */
     char token[TOKEN_TEXT_MAX];
     char provider[ID_TEXT_MAX];
     uint64_t generation; /**< counts tokens, so that one thread renews for all */

@@ -5,10 +5,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "workers/agent/slot.h"
-#include "workers/devices.h"
 
-#define PROVIDER_BEAT_S 30
-#define RETRY_US        1000000
+#define RETRY_US 1000000
 
 static int64_t beat_interval_us(int64_t lease_s)
 {
@@ -88,53 +86,12 @@ static void beat(struct agent *a, struct slot *s)
     api_reply_done(&reply);
 }
 
-/* @return seconds until the next one. */
-static int64_t provider_beat(struct agent *a)
-{
-    struct device list[DEVICES_MAX];
-    char path[96];
-    struct err err;
-    struct api_reply reply;
-    size_t n = devices_find(list, DEVICES_MAX);
-    json_t *body = json_pack("{s:o, s:I}", "devices", devices_json(list, n), "slots",
-                             atomic_load(&a->draining) ? (json_int_t)0 : (json_int_t)a->slot_count);
-    snprintf(path, sizeof(path), "/v1/providers/%s/heartbeat", a->me.provider);
-    struct api_request q = {.method = "POST", .path = path, .body = body, .timeout_ms = 5000};
-    enum err_code rc = api_call(&a->pulse_api, &q, &reply, &err);
-    int64_t next =
-        rc == E_OK ? json_integer_value(json_object_get(reply.body, "next_heartbeat_s")) : 0;
-    if (rc != E_OK || reply.status != 200)
-        log_warn("provider_heartbeat_failed", "status=%d why=%s", reply.status,
-                 rc == E_OK ? reply.code : err.text);
-    api_reply_done(&reply);
-    json_decref(body);
-    return next >= 1 && next <= 3600 ? next : PROVIDER_BEAT_S;
-}
-
-static void look_for_sources(struct agent *a)
-{
-    struct err err;
-    size_t added;
-    if (sources_register(&a->sources, &a->pulse_api, &added, &err) != E_OK)
-        log_warn("sources_not_read", "why=%s", err.text);
-}
-
 void *pulse_main(void *arg)
 {
     struct agent *a = arg;
-    const int64_t every_us = a->options->sources_s * 1000000;
-    int64_t provider_at = 0;
-    int64_t sources_at = clock_mono_us() + every_us;
-    while (!atomic_load(&a->pulse_over)) {
+    while (!atomic_load(&a->over)) {
         for (unsigned i = 0; i < a->slot_count; i++)
             beat(a, &a->slots[i]);
-        int64_t now = clock_mono_us();
-        if (now >= provider_at)
-            provider_at = now + provider_beat(a) * 1000000;
-        if (now >= sources_at && a->sources.count == 0 && !atomic_load(&a->draining)) {
-            look_for_sources(a);
-            sources_at = now + every_us;
-        }
         api_sleep(100, NULL, NULL);
     }
     return NULL;

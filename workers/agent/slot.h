@@ -48,7 +48,9 @@ struct agent {
     unsigned slot_count;
     pthread_t pulse;
     struct api pulse_api;
-    atomic_bool pulse_over;
+    pthread_t errands;
+    struct api errand_api;
+    atomic_bool over; /**< slots have ended: the other threads may */
 };
 
 /** Prepare a slot (not its thread). @return E_IO. */
@@ -72,9 +74,11 @@ void slot_end(struct slot *s);
 /** Monotonic time at which the lease ends. */
 int64_t slot_lease_end(struct slot *s);
 
-/** The pulse thread: attempt heartbeats for all slots, the provider's own, new sources. @arg struct
- * agent * */
+/** The pulse thread: attempt heartbeats for all slots. @arg struct agent * */
 void *pulse_main(void *arg);
+
+/** The errands thread: the provider's own heartbeat, new sources. @arg struct agent * */
+void *errands_main(void *arg);
 
 /** Do what a claim asks for, to its end: run, upload, sign, respond; or fail with the cause. @claim
  * the gateway's answer */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/manifest.h"
 #include "lib/arena.h"
@@ -13,6 +14,7 @@
 enum err_code sources_open(struct sources *s, const char *list, struct err *err)
 {
     memset(s, 0, sizeof(*s));
+    s->memory_mb = (int64_t)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ", ");
         struct uuid id;
@@ -106,6 +108,9 @@ static enum err_code consider(struct sources *s, struct api *api, const json_t *
                        rc != E_OK ? err->text : "retired");
     if ((m.environments & api->me->environments) == 0)
         return err_set(err, E_CONFIG, "source %s does not run on this machine", text);
+    if (m.limits.memory_mb > s->memory_mb)
+        return err_set(err, E_CONFIG, "source %s wants %lld MiB of memory, this machine has %lld",
+                       text, (long long)m.limits.memory_mb, (long long)s->memory_mb);
     rc = put(api, text, manifest, m.environments & api->me->environments, err);
     if (rc != E_OK)
         return rc;

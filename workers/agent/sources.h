@@ -13,6 +13,7 @@
 struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
     size_t count;
+    int64_t memory_mb;  /**< what this machine has: sources that want more do not fit */
     struct uuid *known; /**< registered already, in this process's life */
     size_t known_count;
 };

@@ -12,7 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "workers/contain/wire.h"
+
+/* Beyond the run's own time: create, start and delete have 30 s each, reading outputs the rest. */
+#define OVERHEAD_MS 180000
 
 static const char *const end_words[BOX_END_COUNT] = {
     [BOX_OK] = "ok",
@@ -82,13 +86,17 @@ static enum err_code spawn(int *sock, pid_t *pid, struct err *err)
 }
 
 /* Until the answer is there: pass on the word to stop, once, by closing our sending half. */
-static void wait_for_answer(int sock, int stop_fd)
+static void wait_for_answer(int sock, int stop_fd, int64_t patience_ms)
 {
     bool told = stop_fd < 0;
+    int64_t end = clock_mono_us() + patience_ms * 1000;
     for (;;) {
+        int64_t left = (end - clock_mono_us()) / 1000;
+        if (left <= 0)
+            return; /* a stuck runtime or kernel: the caller ends the supervisor */
         struct pollfd rows[2] = {{.fd = sock, .events = POLLIN},
                                  {.fd = told ? -1 : stop_fd, .events = POLLIN}};
-        int n = poll(rows, 2, -1);
+        int n = poll(rows, 2, left > 60000 ? 60000 : (int)left);
         if (n < 0 && errno != EINTR)
             return;
         if (n > 0 && rows[0].revents)
@@ -119,6 +127,9 @@ static enum err_code hear(int sock, struct box_result *out, struct err *err)
     int fds[BOX_OUTPUTS_MAX];
     size_t got = BOX_OUTPUTS_MAX;
     json_t *answer;
+    struct pollfd row = {.fd = sock, .events = POLLIN};
+    if (poll(&row, 1, 0) != 1)
+        return err_set(err, E_TIMEOUT, "the supervisor does not answer");
     enum err_code rc = wire_receive(sock, &answer, fds, &got, err);
     if (rc != E_OK)
         return rc;
@@ -139,7 +150,7 @@ enum err_code box_run(const struct box_spec *spec, const void *input, size_t inp
         return rc;
     rc = ask(sock, spec, input, input_len, err);
     if (rc == E_OK) {
-        wait_for_answer(sock, stop_fd);
+        wait_for_answer(sock, stop_fd, spec->limits.wall_ms + OVERHEAD_MS);
         rc = hear(sock, out, err);
     }
     close(sock);
