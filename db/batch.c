@@ -121,7 +121,7 @@ static uint32_t fair_share(const struct call_queue *q, struct picker *p, size_t 
             waiting++;
         }
     }
-    if (waiting <= max) {
+    if (waiting <= max || accounts == 0) {
         return UINT32_MAX;
     }
     return accounts < max ? (uint32_t)(max / accounts) : 1;

@@ -82,9 +82,10 @@ static void roll_back(struct db_link *l)
     }
 }
 
-static bool send_write(struct db_link *l, struct encoder *e, const struct sql_stmt *s,
-                       bool *commit_sent)
+static bool send_write(struct db_link *l, struct encoder *e, struct exec_batch *b)
 {
+    const struct sql_stmt *s = b->stmt;
+
     if (!link_send(l, LINK_BEGIN, NULL)) {
         return false;
     }
@@ -96,31 +97,16 @@ static bool send_write(struct db_link *l, struct encoder *e, const struct sql_st
         }
     }
     /* From here on some bytes of COMMIT may be with the server, whatever we are told. */
-    *commit_sent = true;
+    b->commit_sent = true;
     return link_send(l, LINK_COMMIT, NULL) && link_sync(l);
 }
 
-enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_stmt *s,
-                         const void *const *in, size_t n, PGresult **out, bool *commit_sent)
+/* All steps' results; the work's rows go to *work, whatever the end. */
+static enum exec_end take_write(struct db_link *l, const struct sql_stmt *s, PGresult **work)
 {
-    int64_t now = clock_mono_us();
     size_t steps = s->n_sections + 2;
     enum exec_end end = EXEC_DONE;
-    PGresult *work = NULL;
 
-    *commit_sent = false;
-    /* A link that died while idle is found here: nothing was sent, so nothing is unknown. */
-    link_check(l);
-    if (!link_refresh_plans(l, now)) {
-        return EXEC_LOST;
-    }
-    if (encode_params(e, s, in, n, NULL)) {
-        link_fail(l, "54000", "parameters are too large");
-        return EXEC_RAISED;
-    }
-    if (!send_write(l, e, s, commit_sent)) {
-        return EXEC_LOST;
-    }
     for (size_t i = 0; i < steps && link_up(l); i++) {
         PGresult *res = NULL;
         enum exec_end step = take(l, &res);
@@ -131,7 +117,7 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_
             step = EXEC_RAISED;
         }
         if (i == s->n_sections) {
-            work = res;
+            *work = res;
         } else {
             PQclear(res);
         }
@@ -139,18 +125,37 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_
             end = step;
         }
     }
-    if (!link_up(l)) {
-        end = EXEC_LOST;
+    return link_up(l) ? end : EXEC_LOST;
+}
+
+enum exec_end exec_write(struct db_link *l, struct encoder *e, struct exec_batch *b)
+{
+    enum exec_end end;
+
+    b->rows = NULL;
+    b->commit_sent = false;
+    /* A link that died while idle is found here: nothing was sent, so nothing is unknown. */
+    link_check(l);
+    if (!link_refresh_plans(l, clock_mono_us())) {
+        return EXEC_LOST;
     }
+    if (encode_params(e, b->stmt, b->in, b->n, NULL)) {
+        link_fail(l, "54000", "parameters are too large");
+        return EXEC_RAISED;
+    }
+    if (!send_write(l, e, b)) {
+        return EXEC_LOST;
+    }
+    end = take_write(l, b->stmt, &b->rows);
     if (end != EXEC_LOST && !link_synced(l)) {
         /* The results are complete, COMMIT's too: what they say holds although the link is gone. */
         link_close(l);
     }
     if (end == EXEC_DONE) {
-        *out = work;
         return end;
     }
-    PQclear(work);
+    PQclear(b->rows);
+    b->rows = NULL;
     if (end == EXEC_LOST) {
         link_close(l);
     }

@@ -39,14 +39,16 @@ struct exec_read {
  */
 enum exec_end exec_reads(struct db_link *l, struct encoder *e, struct exec_read *reads, size_t n);
 
-/**
- * Run one set-based statement for n calls in one transaction, one round trip.
- *
- * @in            n pointers to struct sql_<name>
- * @out           rows of the work section, owned by the caller; set with EXEC_DONE only
- * @commit_sent   set when the link broke with COMMIT on its way
- */
-enum exec_end exec_write(struct db_link *l, struct encoder *e, const struct sql_stmt *s,
-                         const void *const *in, size_t n, PGresult **out, bool *commit_sent);
+/** One set-based statement over n calls. */
+struct exec_batch {
+    const struct sql_stmt *stmt;
+    const void *const *in; /**< n pointers to struct sql_<name> */
+    size_t n;
+    PGresult *rows; /**< out: of the work section, owned by the caller; with EXEC_DONE, else NULL */
+    bool commit_sent; /**< out: COMMIT was on its way when the link broke */
+};
+
+/** Run a batch in one transaction, one round trip. */
+enum exec_end exec_write(struct db_link *l, struct encoder *e, struct exec_batch *b);
 
 #endif

@@ -141,22 +141,21 @@ static bool owes_truth(struct db_call *const *calls, size_t n)
 static enum exec_end write_once(struct lane *l, struct db_call **calls, size_t n)
 {
     const void *in[LANE_BATCH_MAX] = {0};
-    const struct sql_stmt *s = &sql_stmts[calls[0]->stmt];
-    PGresult *rows = NULL;
-    bool commit_sent = false;
+    struct exec_batch b = {.stmt = &sql_stmts[calls[0]->stmt], .in = in, .n = n};
     enum exec_end end;
 
     for (size_t i = 0; i < n; i++) {
         in[i] = calls[i]->in;
     }
-    end = exec_write(&l->link, &l->encoder, s, in, n, &rows, &commit_sent);
+    end = exec_write(&l->link, &l->encoder, &b);
     atomic_fetch_add(&l->batches, 1);
     if (end == EXEC_DONE) {
-        deliver(l, calls, n, rows);
-        PQclear(rows);
-    } else if (end == EXEC_LOST && commit_sent) {
+        deliver(l, calls, n, b.rows);
+        PQclear(b.rows);
+    } else if (end == EXEC_LOST && b.commit_sent) {
         atomic_fetch_add(&l->lost_commits, 1);
-        log_warn("db_commit_lost", "statement=%s calls=%zu message=%s", s->name, n, l->link.why);
+        log_warn("db_commit_lost", "statement=%s calls=%zu message=%s", b.stmt->name, n,
+                 l->link.why);
         for (size_t i = 0; i < n; i++) {
             calls[i]->unknown = true;
         }

@@ -47,8 +47,8 @@ struct lane {
     atomic_uint_fast64_t isolated;
 };
 
-/** The thread's main function; returns when stopped and empty. */
-void *lane_main(void *lane);
+/** The thread's main function, `arg` is its struct lane; returns when stopped and empty. */
+void *lane_main(void *arg);
 
 /**
  * Run what the lane holds in hand, as far as its link carries; finished calls leave the hand.

@@ -7,6 +7,8 @@ DBT_HELP := $(patsubst tests/%.c,$(BUILD)/tests/obj/%.o,tests/db/harness.c tests
 DBT_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/db/test_*.c)))
 TEST_PROGRAMS += $(DBT_PROGRAMS) $(BUILD)/tests/support/fault_proxy
 
+gen: $(DBT)/gen/sql.h
+
 $(DBT)/gen/sql.c $(DBT)/gen/sql.h &: $(DBT_SQL) tools/gen_sql.mjs $(wildcard tools/sql/*.mjs) | $(NODE_READY)
 	$(NODE) tools/gen_sql.mjs $(DBT)/gen $(DBT_SQL)
 

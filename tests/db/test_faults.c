@@ -224,7 +224,7 @@ static void a_short_absence_is_waited_out(void **state)
     fault_proxy_set(proxy, FAULT_REFUSE, 0);
     usleep(100000);
     flight_start(lanes, f);
-    usleep(1000000);
+    usleep(900000);
     fault_proxy_set(proxy, FAULT_NONE, 0);
     flight_wait(f);
     assert_int_equal(flight_count(f, E_OK), 300);

@@ -94,7 +94,8 @@ static size_t present(PGconn *pg, const struct uuid *ids, size_t n)
 
 static void acknowledged_is_present_after_kill_9(void **state)
 {
-    int64_t seconds = atoi(getenv("OGPU_LOAD_S") ? getenv("OGPU_LOAD_S") : "5");
+    const char *wanted = getenv("OGPU_LOAD_S");
+    int64_t seconds = wanted ? atoi(wanted) : 5;
     struct db_lanes *lanes = lanes_on(server_url());
     struct tally t = {0};
     size_t found = 0;
