@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: MIT
 # Processes in a run folder, without a supervisor. Sourced by up, down, the demo and the tests; any
 # number of run folders may live at once. A service NAME of folder RUN leaves
-#   RUN/pid/NAME   pid, start time (so that a recycled pid is never signalled), stop signal
+#   RUN/pid/NAME   pid, start time (so that a recycled pid is never signalled), stop signal, and
+#                  the word `root` when it runs as root for a user
 #   RUN/log/NAME.log
 # and is the leader of its own process group, which is what gets stopped.
 
@@ -50,6 +51,27 @@ spawn() {
     printf '%s %s %s\n' "$pid" "$(start_time "$pid" || echo 0)" "$signal" >"$RUN/pid/$name"
 }
 
+# Runs a command as root; a user needs sudo for it. as_root COMMAND…
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif [ -t 0 ]; then
+        sudo -- "$@"
+    else
+        sudo -n -- "$@"
+    fi
+}
+
+# Like spawn, but the service is root's: sudo itself is gone by then. spawn_root NAME SIGNAL COMMAND…
+spawn_root() {
+    local name=$1 signal=$2 log=$RUN/log/$1.log pid
+    shift 2
+    # shellcheck disable=SC2016
+    pid=$(as_root bash -c 'setsid "$@" >>"$0" 2>&1 </dev/null & echo $!' "$log" "$@") ||
+        die "$name needs root, and sudo refused: run make as root"
+    printf '%s %s %s root\n' "$pid" "$(start_time "$pid" || echo 0)" "$signal" >"$RUN/pid/$name"
+}
+
 # Waits until COMMAND succeeds, in steps of 50 ms. wait_until SECONDS COMMAND…
 wait_until() {
     local deadline=$((SECONDS + $1))
@@ -90,14 +112,15 @@ group_gone() { ! pgrep -g "$1" -r D,R,S,T,t >/dev/null; }
 
 # Stops a service and waits for it: its own signal first, SIGKILL after 15 s. stop NAME
 stop() {
-    local pid born signal
-    read -r pid born signal 2>/dev/null <"$RUN/pid/$1" || return 0
+    local pid born signal owner end=(kill)
+    read -r pid born signal owner 2>/dev/null <"$RUN/pid/$1" || return 0
+    [ "$owner" != root ] || end=(as_root kill)
     if [ "$(start_time "$pid")" = "$born" ]; then
-        kill "-$signal" "$pid" 2>/dev/null
-        wait_until 15 gone "$1" || kill -KILL -- "-$pid" 2>/dev/null
+        "${end[@]}" "-$signal" "$pid" 2>/dev/null
+        wait_until 15 gone "$1" || "${end[@]}" -KILL -- "-$pid" 2>/dev/null
         # What the leader left behind in its group goes too.
-        kill -TERM -- "-$pid" 2>/dev/null
-        wait_until 5 group_gone "$pid" || kill -KILL -- "-$pid" 2>/dev/null
+        group_gone "$pid" || "${end[@]}" -TERM -- "-$pid" 2>/dev/null
+        wait_until 5 group_gone "$pid" || "${end[@]}" -KILL -- "-$pid" 2>/dev/null
     fi
     rm -f "$RUN/pid/$1"
 }
@@ -124,6 +147,8 @@ stop_all() {
         # shellcheck disable=SC2086  # names
         stop_together $step
     done
+    # Caches of workers; root's where root ran them.
+    rm -rf "$RUN"/worker-* 2>/dev/null || as_root rm -rf "$RUN"/worker-*
 }
 
 services() { find "$RUN/pid" -type f -printf '%f\n' 2>/dev/null | sort; }

@@ -75,17 +75,32 @@ start_relayer() {
         "$BUILD/bin/ogpu-relayer"
 }
 
-# Worker N with a key of its own, earning for the master key N; sources share the machine, so each
-# worker's containers get host ids of their own. start_worker N
+# Containers with limits need root, or cgroups that were delegated to the user. A user without the
+# latter starts workers through sudo. Sets worker_spawn.
+choose_worker_spawn() {
+    worker_spawn=spawn
+    [ "$(id -u)" != 0 ] || return
+    "$BUILD/bin/ogpu-worker" doctor >"$RUN/log/doctor.log" 2>&1 || worker_spawn=spawn_root
+}
+
+# Worker N with a key of its own, earning for the master key N; workers share the machine, so the
+# containers of each get host ids of their own. start_worker N
 start_worker() {
-    local name=worker-$1
+    local name=worker-$1 settings=() setting
     need_binary ogpu-worker
+    [ -n "${worker_spawn:-}" ] || choose_worker_spawn
     mkdir -p "$RUN/$name"
     new_key "master-$1"
-    export OGPU_MASTER=$key_address
+    settings=(OGPU_MASTER="$key_address" OGPU_UID_BASE=$((200000 + 65536 * $1))
+        OGPU_WORK_DIR="$RUN/$name")
     new_key "$name"
-    spawn "$name" TERM env OGPU_WORK_DIR="$RUN/$name" OGPU_PROVIDER_KEY_FILE="$key_file" \
-        OGPU_UID_BASE=$((200000 + 65536 * $1)) "$BUILD/bin/ogpu-worker"
+    # By name: sudo does not hand an environment on.
+    for setting in OGPU_URL L1_CHAIN_ID L1_SETTLEMENT OGPU_RUNTIME OGPU_SLOTS OGPU_SOURCES \
+        OGPU_SOURCES_S OGPU_TEST_TMP; do
+        [ -z "${!setting:-}" ] || settings+=("$setting=${!setting}")
+    done
+    "$worker_spawn" "$name" TERM env OGPU_PROVIDER_KEY_FILE="$key_file" "${settings[@]}" \
+        "$BUILD/bin/ogpu-worker"
     wait_ready "$name" 20 knows_provider "$key_address"
 }
 
