@@ -10,11 +10,11 @@ COMMENT ON DOMAIN wei IS 'an amount in wei, 0 to 2^256 - 1, whole';
 CREATE FUNCTION ogpu_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 $$ SELECT COALESCE(NULLIF(current_setting('ogpu.now', true), '')::timestamptz, clock_timestamp()) $$;
 
-CREATE FUNCTION ogpu_us(timestamptz) RETURNS int8 LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION ogpu_us(timestamptz) RETURNS int8 LANGUAGE sql STABLE AS
 $$ SELECT (EXTRACT(epoch FROM $1) * 1000000)::int8 $$;
 COMMENT ON FUNCTION ogpu_us IS 'microseconds since 1970 UTC: the form in which times leave the database';
 
-CREATE FUNCTION ogpu_ts(int8) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION ogpu_ts(int8) RETURNS timestamptz LANGUAGE sql STABLE AS
 $$ SELECT timestamptz 'epoch' + $1 * interval '1 microsecond' $$;
 COMMENT ON FUNCTION ogpu_ts IS 'the reverse of ogpu_us';
 
