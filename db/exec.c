@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/killpoint.h"
 
 static bool in_class(const char *sqlstate, const char *two)
 {
@@ -128,6 +129,16 @@ static enum exec_end take_write(struct db_link *l, const struct sql_stmt *s, PGr
     return link_up(l) ? end : EXEC_LOST;
 }
 
+/* Named places for tests that kill the process; nothing in a normal build. */
+static void point_commit_sent(const struct sql_stmt *s)
+{
+    if (strcmp(s->name, "task_submit") == 0) {
+        KILLPOINT("g4");
+    } else if (strcmp(s->name, "verdict") == 0) {
+        KILLPOINT("v3");
+    }
+}
+
 enum exec_end exec_write(struct db_link *l, struct encoder *e, struct exec_batch *b)
 {
     enum exec_end end;
@@ -146,6 +157,7 @@ enum exec_end exec_write(struct db_link *l, struct encoder *e, struct exec_batch
     if (!send_write(l, e, b)) {
         return EXEC_LOST;
     }
+    point_commit_sent(b->stmt);
     end = take_write(l, b->stmt, &b->rows);
     if (end != EXEC_LOST && !link_synced(l)) {
         /* The results are complete, COMMIT's too: what they say holds although the link is gone. */
