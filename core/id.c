@@ -26,27 +26,30 @@ struct uuid id_make(int64_t unix_ms, const uint8_t random[10])
     return u;
 }
 
-/* Bit `i` of 130: two zero bits, then the 128 of the UUID. */
-static unsigned bit_at(const struct uuid *u, int i)
+static uint64_t big_endian(const uint8_t *b)
 {
-    i -= 2;
-    return i < 0 ? 0 : (unsigned)u->b[i / 8] >> (7 - i % 8) & 1;
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | b[i];
+    return v;
 }
 
 void id_format(enum id_kind kind, struct uuid id, char *out)
 {
     size_t n = strlen(prefixes[kind]);
+    uint64_t high = big_endian(id.b);
+    uint64_t low = big_endian(id.b + 8);
 
     memcpy(out, prefixes[kind], n);
     out[n++] = '_';
-    for (int c = 0; c < BASE32_CHARS; c++) {
-        unsigned v = 0;
-
-        for (int i = 0; i < 5; i++)
-            v = v << 1 | bit_at(&id, 5 * c + i);
-        out[n++] = alphabet[v];
+    /* Two zero bits and the 128 of the UUID, five at a time from the end. */
+    for (size_t c = BASE32_CHARS; c-- > 0;) {
+        out[n + c] = alphabet[low & 31];
+        low = low >> 5 | high << 59;
+        high >>= 5;
     }
-    out[n] = '\0';
+    out[n + BASE32_CHARS] = '\0';
 }
 
 bool id_parse(enum id_kind kind, struct text s, struct uuid *out)
