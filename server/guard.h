@@ -15,13 +15,13 @@
  */
 
 /** Largest request target, bytes. */
-#define GUARD_TARGET_MAX 8192
+#define GUARD_TARGET_MAX 4096
 
 /** Most header lines of a request. */
 #define GUARD_HEADERS_MAX 64
 
 /** Longest value of one header line, bytes. */
-#define GUARD_VALUE_MAX 8192
+#define GUARD_VALUE_MAX 4096
 
 /** Header lines the gateway reads; all others are checked for form only. */
 enum guard_known {

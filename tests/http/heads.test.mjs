@@ -54,8 +54,8 @@ for (const [text, allowed] of Object.entries(lines)) {
 
 test('a long target is refused, one byte less is read', async () => {
     const pad = (n) => `/thing/${'x'.repeat(n - 7)}`;
-    assert.equal((await raw(request(`GET ${pad(8192)}`))).status, 200);
-    assert.equal((await raw(request(`GET ${pad(8193)}`))).status, 400);
+    assert.equal((await raw(request(`GET ${pad(4096)}`))).status, 200);
+    assert.equal((await raw(request(`GET ${pad(4097)}`))).status, 400);
     assert.ok([400, 414, 0].includes((await raw(request(`GET ${pad(60000)}`))).status));
 });
 
@@ -64,8 +64,8 @@ test('many and long headers are refused', async () => {
     assert.equal((await raw(request('GET /livez', many(63)))).status, 200);
     assert.equal((await raw(request('GET /livez', many(64)))).status, 400);
     assert.ok([400, 431].includes((await raw(request('GET /livez', many(1500)))).status));
-    assert.equal((await raw(request('GET /livez', `X: ${'y'.repeat(8192)}\r\n`))).status, 200);
-    assert.equal((await raw(request('GET /livez', `X: ${'y'.repeat(8193)}\r\n`))).status, 400);
+    assert.equal((await raw(request('GET /livez', `X: ${'y'.repeat(4096)}\r\n`))).status, 200);
+    assert.equal((await raw(request('GET /livez', `X: ${'y'.repeat(4097)}\r\n`))).status, 400);
     assert.ok([400, 431].includes((await raw(request('GET /livez', `X: ${'y'.repeat(70000)}\r\n`))).status));
 });
 
