@@ -234,6 +234,8 @@ int main(int argc, char **argv)
         calls();
     else if (strcmp(act, "network") == 0)
         network();
+    else if (strcmp(act, "nap") == 0)
+        sleep(3);
     else if (strcmp(act, "daemon") == 0)
         daemonise();
     else if (!bombs(act))
