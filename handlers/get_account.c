@@ -7,7 +7,7 @@ static enum op_next answer(struct op *op)
 {
     if (!found(op, E_INTERNAL))
         return OP_REPLY;
-    return op_json(op, 200, view_account(op->app, op->rows));
+    return reply_tagged(op, view_account(op->app, op->rows));
 }
 
 static enum op_next parse(struct op *op)

@@ -19,7 +19,7 @@ static enum op_next answer(struct op *op)
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
-    return op_json(op, 200, view_proof(op->app, in->address, s->row, &s->parts));
+    return reply_tagged(op, view_proof(op->app, in->address, s->row, &s->parts));
 }
 
 /* From the very entries of the calldata, not from the rows they were made of; a proof that would

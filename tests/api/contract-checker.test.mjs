@@ -24,7 +24,8 @@ test('what the document says is taken', () => {
     const good = [
         exchange(),
         exchange({ url: '/livez?x=1', method: 'HEAD' }, null),
-        exchange({ url: task }, example('Task')),
+        exchange({ url: task, headers: { etag: '"7"' } }, example('Task')),
+        exchange({ url: '/problems/not_found', headers: { 'content-type': 'text/html' } }, {}),
         exchange({ url: task, status: 404, ...problem }, example('Problem')),
         exchange({ url: '/v1/claims?wait=1', method: 'POST', status: 204, without: ['content-type'] }, null),
         exchange({ url: '/livez', status: 503, ...problem }, example('Problem')),
@@ -38,11 +39,13 @@ test('what the document says is taken', () => {
 
 const lies = {
     'a missing X-Request-Id': exchange({ without: ['x-request-id'] }),
+    'a missing ETag': exchange({ url: task }, example('Task')),
     'a wrong type': exchange({}, { status: 7 }),
     'a word that is not listed': exchange({}, { status: 'fine' }),
     'an undocumented member': exchange({}, { status: 'ok', more: 1 }),
     'a missing member': exchange({ url: task }, { ...example('Task'), live: undefined }),
     'a status that is not documented': exchange({ status: 202 }),
+    'a refusal that is not documented': exchange({ status: 409, ...problem }, example('Problem')),
     'a content type that is not documented': exchange({ headers: { 'content-type': 'text/html' } }),
     'a body with 204': exchange({ url: '/v1/claims', method: 'POST', status: 204 }),
     'no Location with 201': exchange({ url: '/v1/tasks', method: 'POST', status: 201 }, example('Task')),
