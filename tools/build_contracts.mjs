@@ -55,7 +55,8 @@ try {
     mkdirSync(out, { recursive: true });
     for (const [name, { abi, evm }] of compile()) {
         const size = evm.deployedBytecode.object.length / 2;
-        const deployable = abi.length > 0 && abi.some((item) => item.type === 'function');
+        // Abstract contracts have no code; a library of internal functions has no interface.
+        const deployable = size > 0 && abi.some((item) => item.type === 'function');
         if (!deployable) continue;
         if (size > MAX_CODE) throw new Error(`${name}: ${size} bytes of code, ${MAX_CODE} allowed`);
         const bytecode = `0x${evm.bytecode.object}`;

@@ -62,8 +62,15 @@ test('the deployment script refuses what cannot be right', async () => {
     const other = await c.start_anvil('--chain-id', '1071');
     try {
         await refused({ L1_RPC_URL: other.url }, /OGPU_DEPLOYER_KEY must be .*1071/);
-        const key = { OGPU_DEPLOYER_KEY: c.DEV_KEYS[0] };
-        const made_there = await c.deploy(other.url, made.build, key);
+        const key = { L1_RPC_URL: other.url, OGPU_DEPLOYER_KEY: c.DEV_KEYS[0] };
+        await refused(key, /OGPU_SIGNER must be an address/);
+        const named = { ...key, OGPU_SIGNER: PEOPLE[0], OGPU_GUARDIAN: PEOPLE[1],
+            OGPU_ADMIN: PEOPLE[2] };
+        await refused(named, /OGPU_DAILY_CAP must be units/);
+        const all = { ...named, OGPU_DAILY_CAP: '1000000' };
+        await refused({ ...all, OGPU_GUARDIAN: c.SETTLER.address }, /must be four addresses/);
+        await refused({ ...all, OGPU_EXIT_WINDOW_S: 'soon' }, /OGPU_EXIT_WINDOW_S must be/);
+        const made_there = await c.deploy(other.url, made.build, all);
         assert.equal(made_there.chainId, 1071);
     } finally {
         await other.stop();

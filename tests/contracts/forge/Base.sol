@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Roles} from "contracts/Roles.sol";
 import {Settlement} from "contracts/Settlement.sol";
 import {Vault} from "contracts/Vault.sol";
 
@@ -13,6 +14,8 @@ interface Vm {
     function expectEmit(address emitter) external;
     function store(address target, bytes32 slot, bytes32 value) external;
     function assume(bool condition) external;
+    function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8, bytes32, bytes32);
 }
 
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
@@ -75,6 +78,10 @@ abstract contract Base {
     uint64 internal constant DELAY = 1 hours;
     uint256 internal constant UNIT = 1e12;
     address internal constant SETTLER = address(0x5e771e);
+    address internal constant GUARDIAN = address(0x9a4d1a);
+    address internal constant ADMIN = address(0xad317);
+    uint256 internal constant SIGNER_KEY = 0x51613e;
+    uint64 internal constant NO_CAP = type(uint64).max;
     address internal constant STRANGER = address(0x57a96e);
     bytes32 internal constant SCORES = keccak256("scores");
     bytes32 internal constant LOG = keccak256("log");
@@ -84,9 +91,30 @@ abstract contract Base {
 
     function setUp() public virtual {
         vm.warp(1_700_000_000);
-        settlement = new Settlement(SETTLER, DELAY);
+        settlement = new Settlement(config());
         vault = settlement.vault();
         vm.deal(address(this), 1e40);
+    }
+
+    /// Who holds which key; a test may change a line before it deploys.
+    function config() internal view virtual returns (Roles.Config memory) {
+        return Roles.Config({
+            settler: SETTLER,
+            signer: signer(),
+            guardian: GUARDIAN,
+            admin: ADMIN,
+            delay: DELAY,
+            adminDelay: 2 days,
+            silence: 7 days,
+            window: 3 days,
+            unbonding: 10 days,
+            appeal: 4 days,
+            dailyCap: NO_CAP
+        });
+    }
+
+    function signer() internal pure returns (address) {
+        return vm.addr(SIGNER_KEY);
     }
 
     function settle(uint64 epoch, uint64 increase, bytes memory entries) internal {

@@ -3,8 +3,9 @@ pragma solidity ^0.8.28;
 
 import {Base, Trees, vm} from "./Base.sol";
 import {Reenterer, Refuser} from "./Payees.sol";
+import {Books} from "contracts/Books.sol";
 import {Entries} from "contracts/Entries.sol";
-import {Settlement} from "contracts/Settlement.sol";
+import {Payouts} from "contracts/Payouts.sol";
 
 contract ClaimTest is Base {
     function setUp() public override {
@@ -14,7 +15,7 @@ contract ClaimTest is Base {
     }
 
     function nothing(uint32 id) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(Settlement.NothingToClaim.selector, id);
+        return abi.encodeWithSelector(Books.NothingToClaim.selector, id);
     }
 
     function test_a_stranger_claims_for_the_payee() public {
@@ -22,7 +23,7 @@ contract ClaimTest is Base {
         settle(1, 123, entries);
         pass(DELAY);
         vm.expectEmit(address(settlement));
-        emit Settlement.Claimed(5, person(5), 123, 123 * UNIT);
+        emit Books.Claimed(5, person(5), 123, 123 * UNIT);
         claim(1, entries, 0);
         eq(person(5).balance, 123 * UNIT, "the payee is paid");
         eq(STRANGER.balance, 0, "the caller is not");
@@ -35,7 +36,7 @@ contract ClaimTest is Base {
         bytes memory entries = Trees.entry(5, 1);
         settle(1, 1, entries);
         uint256 ripe = block.timestamp + DELAY;
-        bytes memory why = abi.encodeWithSelector(Settlement.TooEarly.selector, ripe);
+        bytes memory why = abi.encodeWithSelector(Books.TooEarly.selector, ripe);
         claimReverts(why, 1, entries, 0);
         vm.warp(ripe - 1);
         claimReverts(why, 1, entries, 0);
@@ -92,7 +93,7 @@ contract ClaimTest is Base {
         bytes memory entries = bytes.concat(Trees.spent(5, 10), Trees.entry(6, 1));
         settle(1, 1, entries);
         pass(DELAY);
-        bytes4 why = Settlement.NotEarned.selector;
+        bytes4 why = Payouts.NotEarned.selector;
         claimReverts(abi.encodeWithSelector(why, 0x80000005), 1, entries, 0);
         claimReverts(abi.encodeWithSelector(why, 0), 1, entries, 2);
         claimReverts(abi.encodeWithSelector(why, 0), 1, entries, 15);
@@ -114,21 +115,21 @@ contract ClaimTest is Base {
         pass(DELAY);
         bytes memory chunk = Trees.chunk(entries, 1);
         bytes32[] memory proof = Trees.proof(entries, 1);
-        vm.expectRevert(abi.encodeWithSelector(Settlement.UnknownEpoch.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(Books.UnknownEpoch.selector, 0));
         settlement.claimPayout(0, chunk, 0, proof);
-        vm.expectRevert(abi.encodeWithSelector(Settlement.UnknownEpoch.selector, 2));
+        vm.expectRevert(abi.encodeWithSelector(Books.UnknownEpoch.selector, 2));
         settlement.claimPayout(2, chunk, 0, proof);
         vm.expectRevert(abi.encodeWithSelector(Entries.BadIndex.selector, 16));
         settlement.claimPayout(1, chunk, 16, proof);
         vm.expectRevert(abi.encodeWithSelector(Entries.BadIndex.selector, 255));
         settlement.claimPayout(1, chunk, 255, proof);
         bytes32[] memory other = Trees.proof(entries, 2);
-        vm.expectRevert(abi.encodeWithSelector(Settlement.BadProof.selector));
+        vm.expectRevert(abi.encodeWithSelector(Books.BadProof.selector));
         settlement.claimPayout(1, chunk, 0, other);
-        vm.expectRevert(abi.encodeWithSelector(Settlement.BadProof.selector));
+        vm.expectRevert(abi.encodeWithSelector(Books.BadProof.selector));
         settlement.claimPayout(1, chunk, 0, new bytes32[](0));
         chunk[9] = 0xff;
-        vm.expectRevert(abi.encodeWithSelector(Settlement.BadProof.selector));
+        vm.expectRevert(abi.encodeWithSelector(Books.BadProof.selector));
         settlement.claimPayout(1, chunk, 0, proof);
         eq(settlement.paid(), 0, "nothing was paid");
     }
@@ -181,7 +182,7 @@ contract ClaimTest is Base {
         bytes memory chunk = Trees.chunk(entries, 0);
         thief.arm(
             settlement,
-            abi.encodeCall(Settlement.claimPayout, (1, chunk, 0, new bytes32[](0)))
+            abi.encodeCall(Payouts.claimPayout, (1, chunk, 0, new bytes32[](0)))
         );
         claim(1, entries, 0);
         eq(thief.tries(), 1, "it did call back");
@@ -190,13 +191,42 @@ contract ClaimTest is Base {
         eq(address(thief).balance, 10 * UNIT, "paid once");
     }
 
+    function one(uint64 epoch, bytes memory entries, uint256 position)
+        internal
+        pure
+        returns (Payouts.Claim memory)
+    {
+        bytes32[] memory proof = Trees.proof(entries, position / 16);
+        bytes memory chunk = Trees.chunk(entries, position / 16);
+        return Payouts.Claim(chunk, proof, epoch, uint8(position % 16));
+    }
+
+    function test_many_claims_at_once_and_bad_ones_harm_nobody() public {
+        uint32 id = vault.register(address(new Refuser()));
+        bytes memory entries = bytes.concat(Trees.entry(id, 10), Trees.spent(5, 9));
+        for (uint32 i = 1; i <= 30; ++i) entries = bytes.concat(entries, Trees.entry(i, i));
+        settle(1, 475, entries);
+        Payouts.Claim[] memory claims = new Payouts.Claim[](34);
+        for (uint256 i = 0; i < 32; ++i) claims[i] = one(1, entries, i);
+        claims[32] = one(2, entries, 2);
+        claims[33] = one(1, entries, 3);
+        eq(settlement.claimPayouts(claims), 0, "not before the delay");
+        pass(DELAY);
+        vm.prank(STRANGER);
+        eq(settlement.claimPayouts(claims), 30, "all but the bad ones");
+        for (uint32 i = 1; i <= 30; ++i) eq(person(i).balance, i * UNIT, "each its own");
+        eq(settlement.paid(), 465, "and no more");
+        eq(settlement.claimed(id), 0, "the refuser's claim stays open");
+        eq(settlement.claimPayouts(claims), 0, "once");
+    }
+
     function test_payouts_end_where_the_declarations_end() public {
         bytes memory entries = bytes.concat(Trees.entry(5, 60), Trees.entry(6, 60));
         settle(1, 100, entries);
         pass(DELAY);
         claim(1, entries, 0);
         claimReverts(
-            abi.encodeWithSelector(Settlement.Undeclared.selector, 60, 40), 1, entries, 1
+            abi.encodeWithSelector(Books.Undeclared.selector, 60, 40), 1, entries, 1
         );
         eq(settlement.paid(), 60, "a false declaration opens no more of the pool");
         settle(2, 20, Trees.entry(1, 0));

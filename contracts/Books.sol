@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Entries} from "./Entries.sol";
+import {Roles} from "./Roles.sol";
+import {Vault} from "./Vault.sol";
+
+/// @title What was settled and what was paid
+/// @notice Keeps each batch's root, what the batches declared together and what each id got. Every
+/// way to be paid ends in _pay(), so two ways can never pay the same units.
+abstract contract Books is Roles {
+    /// @dev A batch as kept: its root (zero once voided), the time of its block in seconds (32
+    /// bits last until 2106), the declared increase, and the first 20 bytes of its score root. A
+    /// score root in full would cost a slot more; 160 bits are as hard to match as an address.
+    struct Batch {
+        bytes32 root;
+        uint32 time;
+        uint64 increase;
+        bytes20 scores;
+    }
+
+    /// @notice Wei of one unit (10^-6 coins).
+    uint256 public constant UNIT = 1e12;
+
+    /// @notice The longest delay a deployment may choose.
+    uint64 public constant MAX_DELAY = 30 days;
+
+    /// @notice Where the coins are; created together with this contract.
+    Vault public immutable vault;
+
+    /// @notice Seconds between a batch or a voucher and the first claim against it.
+    uint64 public immutable delay;
+
+    /// @notice The last settled epoch; the first is 1.
+    uint64 public lastEpoch;
+
+    /// @notice Units that batches and paid vouchers have declared as earned; never above the pool,
+    /// never below paid.
+    uint64 public committed;
+
+    /// @notice Units paid out as earned; never above committed.
+    uint64 public paid;
+
+    /// @notice When the forced exit pays, in seconds; 0 while nobody has begun one.
+    uint64 public exitAt;
+
+    /// @notice Units paid out to an id as earned; it never falls.
+    mapping(uint32 id => uint64 units) public claimed;
+
+    mapping(uint64 epoch => Batch) internal _batches;
+
+    /// @notice A payee was paid.
+    event Claimed(uint32 indexed id, address indexed account, uint64 units, uint256 amount);
+
+    /// @notice The guardian voided a batch; its increase is free again.
+    event Voided(uint64 indexed epoch, uint64 increase);
+
+    /// @notice The batches would declare more units than were deposited.
+    error Insolvent(uint256 committedUnits, uint256 depositedWei);
+    /// @notice No batch has this epoch, or it was voided.
+    error UnknownEpoch(uint64 epoch);
+    /// @notice The delay has not passed.
+    error TooEarly(uint64 claimableAt);
+    /// @notice The delay has passed: nobody can void any more.
+    error TooLate(uint64 claimableAt);
+    /// @notice The chunk is not part of the epoch's batch.
+    error BadProof();
+    /// @notice The id's units, or more, were paid before.
+    error NothingToClaim(uint32 id);
+    /// @notice The batches listed more than they declared, and the declared units are all paid.
+    error Undeclared(uint64 wanted, uint64 left);
+
+    constructor(Config memory config) {
+        if (config.delay > MAX_DELAY) revert DelayTooLong(config.delay);
+        delay = config.delay;
+        vault = new Vault();
+    }
+
+    /// @notice Voids a batch before anyone can claim against it.
+    /// @dev Units already paid stay committed: an earlier batch that listed more than it declared
+    /// may have been paid out of this one's increase. The day's cap stays used: a thief is not to
+    /// be handed a second try.
+    /// @param epoch the batch
+    function voidRoot(uint64 epoch) external onlyGuardian {
+        Batch storage batch = _batches[epoch];
+        if (batch.root == 0) revert UnknownEpoch(epoch);
+        uint64 claimableAt = batch.time + delay;
+        if (block.timestamp >= claimableAt) revert TooLate(claimableAt);
+        uint64 increase = batch.increase;
+        batch.root = 0;
+        committed -= increase > committed - paid ? committed - paid : increase;
+        emit Voided(epoch, increase);
+    }
+
+    /// @notice A batch's root and its time.
+    /// @param epoch the batch
+    /// @return root zero when there is no such batch or it was voided
+    /// @return time zero when there is no such batch
+    function rootOf(uint64 epoch) external view returns (bytes32 root, uint64 time) {
+        Batch storage batch = _batches[epoch];
+        return (batch.root, batch.time);
+    }
+
+    /// @dev Declares units as earned, within the pool.
+    function _commit(uint64 increase) internal {
+        uint256 total = uint256(committed) + increase;
+        uint256 pool = vault.totalDeposited();
+        if (total > type(uint64).max || total * UNIT > pool) revert Insolvent(total, pool);
+        committed = uint64(total);
+    }
+
+    /// @dev Books units as paid. The coins go out after this, when the payee's code can run.
+    function _book(uint32 id, uint64 due) internal returns (uint256 amount) {
+        claimed[id] += due;
+        paid += due;
+        amount = due * UNIT;
+        emit Claimed(id, vault.accountOf(id), due, amount);
+    }
+
+    /// @dev Units an id has to get up to a counter, within what was declared.
+    function _due(uint32 id, uint48 earned) internal view returns (uint64 due) {
+        uint64 before = claimed[id];
+        if (earned <= before) revert NothingToClaim(id);
+        due = earned - before;
+        uint64 left = committed - paid;
+        if (due > left) revert Undeclared(due, left);
+    }
+
+    /// @dev Reverts unless the chunk belongs to the epoch's batch and the batch stands for good.
+    function _requireListed(uint64 epoch, bytes calldata chunk, bytes32[] calldata proof)
+        internal
+        view
+    {
+        Batch storage batch = _standing(epoch);
+        bytes32 leaf = Entries.leaf(chunk);
+        if (!MerkleProof.verifyCalldata(proof, batch.root, leaf)) revert BadProof();
+    }
+
+    /// @dev A batch that was not voided and can no longer be.
+    function _standing(uint64 epoch) internal view returns (Batch storage batch) {
+        batch = _batches[epoch];
+        if (batch.root == 0) revert UnknownEpoch(epoch);
+        _requireRipe(batch.time);
+    }
+
+    /// @dev Reverts before the delay after `time` has passed.
+    function _requireRipe(uint64 time) internal view {
+        if (block.timestamp < time + delay) revert TooEarly(time + delay);
+    }
+}
