@@ -29,7 +29,7 @@ struct job {
 
 static const struct job jobs[] = {
     {"expiries", SECOND_US, false, job_expiries},    {"leases", SECOND_US, false, job_leases},
-    {"checks", SECOND_US, false, job_checks},        {"resync", 5 * SECOND_US, true, job_resync},
+    {"checks", SECOND_US, false, job_checks},        {"resync", 2 * SECOND_US, true, job_resync},
     {"masters", 30 * SECOND_US, true, job_masters},  {"prune", 60 * SECOND_US, true, job_prune},
     {"garbage", 300 * SECOND_US, true, job_garbage},
 };

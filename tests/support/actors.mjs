@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who plays in API tests: a client with a key, a provider that signs with viem. They know the wire, nothing of the project's code.
 import { execFileSync } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { build } from './stack.mjs';
@@ -30,6 +30,9 @@ export function idBytes(typeid) {
 }
 
 export class Http {
+    /** Told of each exchange when set: {method, url: path and query, status, headers, bytes}. */
+    static observe;
+
     /** @param {string} url of a gateway @param {string} [token] API key or provider token */
     constructor(url, token) {
         this.url = url;
@@ -49,6 +52,7 @@ export class Http {
             },
         });
         const bytes = Buffer.from(await reply.arrayBuffer());
+        Http.observe?.({ method, url: path, status: reply.status, headers: reply.headers, bytes });
         const isJson = /json/.test(reply.headers.get('content-type') ?? '');
         return { status: reply.status, headers: reply.headers, bytes, json: isJson && bytes.length ? JSON.parse(bytes) : undefined };
     }
@@ -74,6 +78,8 @@ export function expect(reply, status) {
     return reply.json;
 }
 
+let block = 1;
+
 /** An account with an API key; `wei` is booked as a deposit, as the indexer would. */
 export async function newClient(url, sql, wei = 10n ** 20n, scope = '') {
     const account = privateKeyToAccount(generatePrivateKey());
@@ -81,11 +87,11 @@ export async function newClient(url, sql, wei = 10n ** 20n, scope = '') {
     const out = execFileSync(join(build, 'bin/ogpu-gateway'), flags, { encoding: 'utf8' });
     const key = out.match(/ogpu_sk_live_[0-9A-Za-z]+/)[0];
     if (wei > 0n) {
-        const [{ id }] = await sql.query('SELECT id FROM account WHERE address = $1', [Buffer.from(account.address.slice(2), 'hex')]);
-        await sql.query(
-            `INSERT INTO ledger_entry (kind, ref, from_bucket, to_account, to_bucket, amount, at)
-             VALUES ('deposit', $1, 'external', $2, 'available', $3, ogpu_now())`, [randomUUID(), id, wei.toString()]);
-        await sql.query('UPDATE balance SET available = available + $2 WHERE account_id = $1', [id, wei.toString()]);
+        const event = () => ({ id: randomUUID(), block_no: BigInt(++block), log_index: 0, tx_hash: randomBytes(32) });
+        const address = Buffer.from(account.address.slice(2), 'hex');
+        await sql.write('cursor_begin', { name: 'test', final_no: 1_000_000n, start_no: 0n });
+        await sql.write('book_registered', { ...event(), address, chain_id: BigInt(1000 + block) });
+        await sql.write('book_deposited', { ...event(), address, amount: wei.toString() });
     }
     return Object.assign(new Http(url, key), { account, keyId: out.match(/key_[0-9a-z]+/)[0] });
 }

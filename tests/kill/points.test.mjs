@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// A gateway dies at each of its named points; the other one goes on, and the books still hold.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Sql } from '../support/sql.mjs';
+import { Stack, build, eventually, sleep } from '../support/stack.mjs';
+import { Http, Provider, expect, manifest, newClient } from '../support/actors.mjs';
+
+const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
+const settings = { L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_LEASE_S: '2', OGPU_FEE_BPS: '100' };
+const REWARD = '1000000000000';
+let stack, sql, safe, client, source, victim;
+
+before(async () => {
+    stack = Stack.up('postgres migrate redis gateways', settings);
+    process.env.DATABASE_URL = stack.env.DATABASE_URL;
+    sql = await Sql.open(stack.env.DATABASE_URL);
+    safe = `http://${stack.env.OGPU_GATEWAY_1}`;
+    client = await newClient(safe, sql);
+    source = expect(await client.post('/v1/sources', { manifest: manifest() }), 201);
+});
+
+after(async () => {
+    await victim?.end();
+    await sql?.close();
+    await stack?.down();
+});
+
+const freePort = () => new Promise((done) => {
+    const s = createServer().listen(0, '127.0.0.1', () => {
+        const { port } = s.address();
+        s.close(() => done(port));
+    });
+});
+
+/** A third gateway that will die at `point`; ended() tells the signal. */
+async function doomed(point) {
+    const at = `127.0.0.1:${await freePort()}`;
+    const log = openSync(join(stack.run, 'log/victim.log'), 'a');
+    const child = spawn(join(build, 'tests/kill/ogpu-gateway'), [], {
+        env: { ...process.env, ...stack.env, ...settings, OGPU_LISTEN: at, OGPU_KILLPOINT: point }, stdio: ['ignore', log, log],
+    });
+    const over = new Promise((done) => child.on('exit', (code, signal) => done(signal ?? code)));
+    const url = `http://${at}`;
+    const v = { url, ended: () => Promise.race([over, sleep(20_000).then(() => 'still alive')]), end: async () => { child.kill('SIGKILL'); await over; } };
+    if (!/^o[14]/.test(point)) {
+        await eventually(async () => (await new Http(url).get('/readyz')).status === 200, 'the victim serves', 10_000);
+    }
+    victim = v;
+    return v;
+}
+
+const submit = (http, key, over = {}) =>
+    http.post('/v1/tasks', { source: source.id, input: {}, reward: REWARD, racers: 1, ...over }, { 'idempotency-key': key });
+
+async function worker(url = safe) {
+    const p = new Provider(url, domain);
+    await p.register();
+    await p.offer(source);
+    return p;
+}
+
+/** The task is answered through the safe gateway, whatever became of the victim. */
+async function finish(task) {
+    const final = await eventually(async () => {
+        const p = await worker();
+        const claim = await p.claim(5);
+        if (claim.status === 200) {
+            await p.answer(claim.json, Buffer.from('done'));
+        }
+        const now = expect(await client.get(`${task.urls.self}?wait=3`), 200);
+        return now.status === 'succeeded' && now;
+    }, `the end of ${task.id}`, 40_000);
+    return final;
+}
+
+function audit() {
+    const done = spawnSync(join(build, 'bin/ogpu-auditor'), [], { env: { ...process.env, DATABASE_URL: stack.env.DATABASE_URL }, encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+}
+
+const broken = (promise) => promise.then((r) => `answered ${r.status}`, () => 'broken');
+
+for (const point of ['g5', 'g6']) {
+    test(`submit, killed at ${point}: the key answers for the one task`, async () => {
+        const v = await doomed(point);
+        const key = `kill-${point}`;
+        const there = Object.assign(new Http(v.url, client.token));
+        assert.equal(await broken(submit(there, key)), 'broken');
+        assert.equal(await v.ended(), 'SIGKILL');
+        const again = await submit(client, key);
+        const task = expect(again, 201);
+        assert.equal(again.headers.get('idempotency-replayed'), 'true');
+        const rows = await sql.query('SELECT count(*) FROM idempotency WHERE key = $1', [key]);
+        assert.equal(rows[0].count, 1n);
+        await finish(task);
+        audit();
+    });
+
+    test(`claim, killed at ${point}: the lease frees the slot`, async () => {
+        const task = expect(await submit(client, `kill-claim-${point}`), 201);
+        const v = await doomed(point);
+        const p = await worker();
+        p.url = v.url;
+        assert.equal(await broken(p.claim(10)), 'broken');
+        assert.equal(await v.ended(), 'SIGKILL');
+        const [{ status }] = expect(await client.get(task.urls.attempts), 200).data;
+        assert.equal(status, 'live');
+        await finish(task);
+        audit();
+    });
+}
+
+for (const point of ['v1', 'v2', 'v4']) {
+    test(`checks, killed at ${point}: another gateway decides`, async () => {
+        const task = expect(await submit(client, `kill-${point}`), 201);
+        const v = await doomed(point);
+        const p = await worker();
+        const claim = expect(await p.claim(10), 200);
+        assert.equal(claim.task, task.id);
+        p.url = v.url;
+        // The answer may still come, or not: what counts is the row.
+        await broken(p.answer(claim, Buffer.from(point)));
+        assert.equal(await v.ended(), 'SIGKILL');
+        // The orphan is due after half a minute; the test does not wait that long.
+        await sql.query("UPDATE response SET check_until = ogpu_now() WHERE state = 'checking'");
+        assert.equal(expect(await client.get(`${task.urls.self}?wait=20`), 200).status, 'succeeded');
+        audit();
+    });
+}
+
+for (const point of ['o1', 'o2', 'o3']) {
+    test(`expiry, killed at ${point}: refunded once`, async () => {
+        const before_ = expect(await client.get('/v1/account'), 200).balances;
+        const tasks = [];
+        for (let i = 0; i < 5; i++) {
+            tasks.push(expect(await submit(client, `kill-${point}-${i}`, { expires_in_s: 1 }), 201));
+        }
+        // The safe gateway's keeper may be first: the victim then has nothing to die for.
+        const v = await doomed(point);
+        for (const task of tasks) {
+            assert.equal(expect(await client.get(`${task.urls.self}?wait=20`), 200).status, 'expired');
+        }
+        await v.end();
+        assert.deepEqual(expect(await client.get('/v1/account'), 200).balances, before_);
+        audit();
+    });
+}
+
+test('killed half way through a resync: the book is filled by another', async () => {
+    const tasks = [];
+    for (let i = 0; i < 3; i++) {
+        tasks.push(expect(await submit(client, `kill-o4-${i}`), 201));
+    }
+    execFileSync('redis-cli', ['-u', stack.env.REDIS_URL, 'FLUSHALL']);
+    const v = await doomed('o4');
+    assert.equal(await v.ended(), 'SIGKILL');
+    for (const task of tasks) {
+        await finish(task);
+    }
+    audit();
+});
+
+test('stopped past its lease: the late answer is refused, the other one paid', async () => {
+    const task = expect(await submit(client, 'stop-1'), 201);
+    const v = await doomed('g6:1:stop');
+    const p = await worker();
+    p.url = v.url;
+    const hung = p.claim(10).catch(() => undefined);
+    await sleep(3500);
+    const q = await worker();
+    const claim = expect(await q.claim(10), 200);
+    assert.equal(claim.task, task.id);
+    assert.equal(claim.epoch, 2);
+    expect(await q.answer(claim, Buffer.from('s')), 202);
+    assert.equal(expect(await client.get(`${task.urls.self}?wait=20`), 200).status, 'succeeded');
+    await v.end();
+    await hung;
+    audit();
+});
