@@ -121,14 +121,6 @@ static void run_posted(struct loop *loop)
     }
 }
 
-/* The sooner of two timeouts in microseconds, -1 being never. */
-static int64_t sooner(int64_t a, int64_t b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
 static int timeout_ms(int64_t us)
 {
     if (us < 0)
@@ -142,24 +134,25 @@ enum err_code loop_run(struct loop *loop, const struct loop_driver *driver, stru
 
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, driver->fd, &event) != 0)
         return err_set(err, E_IO, "epoll: %s", strerror(errno));
-    while (!loop->stopping) {
+    for (;;) {
         struct epoll_event ready[2];
         uint64_t count;
-        int64_t turn = driver->turn(driver->ctx, clock_mono_us());
-        /* libmicrohttpd's own timeout must be honoured: 0 means that it holds unread bytes of which
-         * no descriptor tells any more. */
-        int64_t wait = sooner(turn, driver->timeout_us(driver->ctx));
 
+        /* Completions and deadlines resume connections, which nothing but run() looks at: no
+         * descriptor tells of them. So they come before it, and the sleep is reckoned after it. */
+        run_posted(loop);
+        driver->turn(driver->ctx, clock_mono_us());
+        driver->run(driver->ctx);
         if (loop->stopping)
             break;
-        if (epoll_wait(loop->epoll, ready, 2, timeout_ms(wait)) < 0 && errno != EINTR)
+        if (epoll_wait(loop->epoll, ready, 2,
+                       timeout_ms(driver->sleep_us(driver->ctx, clock_mono_us()))) < 0 &&
+            errno != EINTR)
             return err_set(err, E_IO, "epoll_wait: %s", strerror(errno));
         if (read(loop->wake, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
             return err_set(err, E_IO, "eventfd: %s", strerror(errno));
-        run_posted(loop);
-        /* Always after the completions: a resumed connection is looked at in this very turn. */
-        driver->run(driver->ctx);
     }
+    loop->stopping = false;
     if (epoll_ctl(loop->epoll, EPOLL_CTL_DEL, driver->fd, NULL) != 0)
         return err_set(err, E_IO, "epoll: %s", strerror(errno));
     return E_OK;

@@ -31,17 +31,16 @@ bool completion_push(struct completion_list *list, struct completion *c);
 /** Take all, oldest first; the one taker. NULL when empty. */
 struct completion *completion_take(struct completion_list *list);
 
-/** Called once per turn of the loop. @return microseconds until it wants to be called again; -1:
- * never */
-typedef int64_t (*loop_turn)(void *ctx, int64_t now_us);
-
-/** What the loop drives: libmicrohttpd behind four functions, so that nothing here depends on it.
- */
+/** What the loop drives: libmicrohttpd behind functions, so that nothing here depends on it. */
 struct loop_driver {
-    int fd;                           /**< becomes readable when run() has work */
-    int64_t (*timeout_us)(void *ctx); /**< 0: run again now; -1: no timeout */
+    int fd; /**< becomes readable when run() has work */
+    /** Deadlines that have come: waits, reaper, drain. */
+    void (*turn)(void *ctx, int64_t now_us);
+    /** Everything that is ready, resumed connections among it. */
     void (*run)(void *ctx);
-    loop_turn turn; /**< deadlines: waits, reaper, drain */
+    /** How long the loop may sleep, microseconds; 0: not at all; -1: until a descriptor wakes it.
+     */
+    int64_t (*sleep_us)(void *ctx, int64_t now_us);
     void *ctx;
 };
 

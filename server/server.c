@@ -88,16 +88,6 @@ static enum err_code start_mhd(struct server *s, struct err *err)
     return s->mhd ? E_OK : err_set(err, E_IO, "libmicrohttpd did not start");
 }
 
-static int64_t mhd_timeout_us(void *ctx)
-{
-    struct server *s = ctx;
-    MHD_UNSIGNED_LONG_LONG ms;
-
-    if (MHD_get_timeout(s->mhd, &ms) == MHD_NO)
-        return -1;
-    return ms > 60000 ? 60000000 : (int64_t)ms * 1000;
-}
-
 static void mhd_run(void *ctx)
 {
     struct server *s = ctx;
@@ -105,19 +95,29 @@ static void mhd_run(void *ctx)
     MHD_run(s->mhd);
 }
 
-static int64_t turn(void *ctx, int64_t now_us)
+static void turn(void *ctx, int64_t now_us)
 {
     struct server *s = ctx;
-    int64_t next;
 
     drain_turn(s, now_us);
-    next = wait_turn(loop_bells(s->loop), now_us);
+    wait_turn(loop_bells(s->loop), now_us);
     if (now_us >= s->reaper_at_us) {
         reaper_turn(&s->reaper, now_us);
         s->reaper_at_us = now_us + REAPER_US;
     }
+}
+
+static int64_t sleep_us(void *ctx, int64_t now_us)
+{
+    struct server *s = ctx;
+    int64_t next = wait_next(loop_bells(s->loop), now_us);
+    MHD_UNSIGNED_LONG_LONG ms;
+
     if (next < 0 || next > s->reaper_at_us - now_us)
-        next = s->reaper_at_us - now_us;
+        next = s->reaper_at_us > now_us ? s->reaper_at_us - now_us : 0;
+    /* 0 means that the library holds unread bytes of which no descriptor tells any more. */
+    if (MHD_get_timeout(s->mhd, &ms) != MHD_NO && (int64_t)ms * 1000 < next)
+        next = (int64_t)ms * 1000;
     return next;
 }
 
@@ -229,9 +229,9 @@ enum err_code server_run(struct server *server, struct err *err)
 {
     const struct loop_driver driver = {
         .fd = MHD_get_daemon_info(server->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
-        .timeout_us = mhd_timeout_us,
-        .run = mhd_run,
         .turn = turn,
+        .run = mhd_run,
+        .sleep_us = sleep_us,
         .ctx = server,
     };
 

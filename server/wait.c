@@ -204,14 +204,20 @@ void wait_begin(struct bells *b, struct wait *w, const uint64_t *topics, size_t 
         sift_up(b, w->heap - 1);
 }
 
-int64_t wait_turn(struct bells *b, int64_t now_us)
+void wait_turn(struct bells *b, int64_t now_us)
 {
     while (waiting(b) > 0 && b->heap[0]->at_us <= now_us) {
         struct wait *w = b->heap[0];
 
         wake(b, w, now_us >= w->deadline_us ? WAIT_DEADLINE : WAIT_TICK);
     }
-    return waiting(b) > 0 ? b->heap[0]->at_us - now_us : -1;
+}
+
+int64_t wait_next(const struct bells *b, int64_t now_us)
+{
+    if (waiting(b) == 0)
+        return -1;
+    return b->heap[0]->at_us > now_us ? b->heap[0]->at_us - now_us : 0;
 }
 
 void wait_all(struct bells *b)

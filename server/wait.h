@@ -60,12 +60,11 @@ void wait_begin(struct bells *b, struct wait *w, const uint64_t *topics, size_t 
 /** Stop waiting without waking; allowed when not waiting. */
 void wait_end(struct bells *b, struct wait *w);
 
-/**
- * Wake all whose tick or deadline has come.
- *
- * @return microseconds until the next; -1 when nobody waits
- */
-int64_t wait_turn(struct bells *b, int64_t now_us);
+/** Wake all whose tick or deadline has come. */
+void wait_turn(struct bells *b, int64_t now_us);
+
+/** Microseconds until the next tick or deadline, 0 when it has come; -1 when nobody waits. */
+int64_t wait_next(const struct bells *b, int64_t now_us);
 
 /** Wake everyone as if the deadline had come: the gateway drains. */
 void wait_all(struct bells *b);

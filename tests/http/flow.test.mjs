@@ -61,11 +61,15 @@ test('a bell wakes all who wait, well before the tick', async () => {
 });
 
 test('a wait ends at its deadline', async () => {
-    const begun = Date.now();
-    const reply = await raw(request('GET /wait?ms=300'));
-    assert.equal(reply.status, 204);
-    const ms = Date.now() - begun;
-    assert.ok(ms >= 290 && ms < 900, `${ms} ms`);
+    const times = [];
+    for (let i = 0; i < 5; i++) {
+        const begun = Date.now();
+        const reply = await raw(request('GET /wait?ms=300'));
+        assert.equal(reply.status, 204);
+        times.push(Date.now() - begun);
+    }
+    times.sort((a, b) => a - b);
+    assert.ok(times[0] >= 295 && times[0] < 380, `${times} ms`); // the best of five: others use this machine too
 });
 
 test('no step runs for a client that left while it waited', async () => {
