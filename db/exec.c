@@ -8,7 +8,7 @@
 
 static bool in_class(const char *sqlstate, const char *two)
 {
-    return memcmp(sqlstate, two, 2) == 0;
+    return strncmp(sqlstate, two, 2) == 0;
 }
 
 enum exec_end exec_classify(const char *sqlstate)

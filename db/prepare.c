@@ -121,8 +121,8 @@ static enum err_code expect(struct db_link *l, int64_t deadline_us, const char *
     link_note(l, res);
     PQclear(res);
     /* 53, 57: full, shutting down or starting: not a matter of our statements. */
-    code = memcmp(l->sqlstate, "53", 2) == 0 || memcmp(l->sqlstate, "57", 2) == 0 ? E_DB_DOWN
-                                                                                  : E_CONFIG;
+    code = strncmp(l->sqlstate, "53", 2) == 0 || strncmp(l->sqlstate, "57", 2) == 0 ? E_DB_DOWN
+                                                                                    : E_CONFIG;
     return err_set(err, code, "%s: %s (%s)", what, l->why, l->sqlstate);
 }
 

@@ -249,6 +249,47 @@ static void killed_sessions_come_back(void **state)
     flight_free(f);
 }
 
+/* F18: after a failover the old primary may still answer, but only reads. */
+static void a_read_only_server_is_not_used(void **state)
+{
+    struct flight *f = puts_new(5);
+
+    (void)state;
+    ask(side, "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on");
+    fault_proxy_cut(proxy);
+    flight_run(lanes, f);
+    ask(side, "ALTER ROLE CURRENT_USER RESET default_transaction_read_only");
+    assert_int_equal(flight_count(f, E_DB_DOWN), 5);
+    assert_int_equal(items_present(side, f), 0);
+    flight_free(f);
+}
+
+/* F21: no connection is left for us. */
+static void a_crowded_server_is_down_for_us(void **state)
+{
+    PGconn *crowd[300];
+    size_t n = 0;
+    struct flight *f = puts_new(5);
+
+    (void)state;
+    fault_proxy_set(proxy, FAULT_REFUSE, 0);
+    usleep(200000);
+    while (n < ARRAY_LEN(crowd)) {
+        crowd[n] = PQconnectdb(server_url());
+        if (PQstatus(crowd[n++]) != CONNECTION_OK) {
+            break;
+        }
+    }
+    assert_true(n < ARRAY_LEN(crowd));
+    fault_proxy_set(proxy, FAULT_NONE, 0);
+    flight_run(lanes, f);
+    assert_int_equal(flight_count(f, E_DB_DOWN), 5);
+    while (n > 0) {
+        PQfinish(crowd[--n]);
+    }
+    flight_free(f);
+}
+
 static void closing_while_away_ends(void **state)
 {
     struct db_lanes *own = lanes_on(url_through(fault_proxy_port(proxy)));
@@ -280,6 +321,8 @@ int main(int argc, char **argv)
         HEALED(a_server_that_is_away_is_said_quickly),
         HEALED(a_short_absence_is_waited_out),
         HEALED(killed_sessions_come_back),
+        HEALED(a_read_only_server_is_not_used),
+        HEALED(a_crowded_server_is_down_for_us),
         HEALED(closing_while_away_ends),
     };
 
