@@ -126,7 +126,6 @@ static void start_wait(struct request *req)
         post(req);
         return;
     }
-    req->wait.topics = arena_alloc(req->op.arena, (req->n_topics + 1) * sizeof(*req->wait.topics));
     reaper_extend(&req->server->reaper, req->conn, req->wait.deadline_us);
     req->wait.wake = wait_woke;
     wait_begin(loop_bells(req->server->loop), &req->wait, req->topics, req->n_topics,
@@ -232,14 +231,18 @@ enum op_next op_wait(struct op *op, const uint64_t *topics, size_t n, int64_t de
                      op_step then)
 {
     struct request *req = request_of(op);
-    uint64_t *copy;
 
     if (n > WAIT_TOPICS_MAX)
         n = WAIT_TOPICS_MAX; /* the others are found by the tick */
-    copy = arena_alloc(op->arena, (n + 1) * sizeof(*copy));
-    memcpy(copy, topics, n * sizeof(*copy));
+    /* A long poll waits again every second: it must not grow. */
+    if (n > req->topics_room) {
+        req->topics = arena_alloc(op->arena, n * sizeof(*req->topics));
+        req->wait.topics = arena_alloc(op->arena, n * sizeof(*req->wait.topics));
+        req->topics_room = n;
+    }
+    if (n > 0)
+        memcpy(req->topics, topics, n * sizeof(*topics));
     req->then = then;
-    req->topics = copy;
     req->n_topics = n;
     req->wait.deadline_us = deadline_us;
     return OP_WAIT;

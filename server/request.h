@@ -92,8 +92,9 @@ struct request {
     struct db_call call;
     struct pool_job job;
     struct wait wait;
-    const uint64_t *topics;
+    uint64_t *topics;
     size_t n_topics;
+    size_t topics_room;
 
     struct request *next_free;
 };
