@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// One settlement batch, formed, sealed and booked as final by the statements of relayer and indexer, with a true Merkle root.
+import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
+import { randomUUID } from 'node:crypto';
+import { keccak256 } from 'viem';
+import { chainEvent } from './world.mjs';
+
+const CHUNK = 160;
+const digits = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** A uuid as TypeID text. */
+export function typeId(prefix, uuid) {
+    let n = BigInt(`0x${uuid.replaceAll('-', '')}`);
+    let text = '';
+    for (let i = 0; i < 26; i++, n /= 32n) {
+        text = digits[Number(n % 32n)] + text;
+    }
+    return `${prefix}_${text}`;
+}
+
+/** The leaves of contracts/Entries.sol: 160-byte chunks, zeros behind the last entry. */
+function leaves(entries) {
+    const n = Math.ceil(entries.length / CHUNK);
+    const padded = Buffer.concat([entries, Buffer.alloc(n * CHUNK - entries.length)]);
+    return Array.from({ length: n }, (_, i) => keccak256(padded.subarray(i * CHUNK, (i + 1) * CHUNK)));
+}
+
+/** Settles whatever is payable now. @returns {Promise<{id: string, epoch: bigint}>} */
+export async function confirmBatch(w) {
+    const uuid = randomUUID();
+    const [{ outcome, epoch }] = await w.sql.write('batch_form', { id: uuid, min_age_s: 0, min_count: 1, max_count: 4000 });
+    if (outcome !== 'ok') {
+        throw new Error(`batch_form: ${outcome}`);
+    }
+    const entries = Buffer.concat((await w.sql.read('batch_items', { batch: uuid })).map((i) => {
+        const b = Buffer.alloc(10);
+        b.writeUInt32BE(Number(i.chain_id) + (i.counter === 'spent' ? 2 ** 31 : 0), 0);
+        b.writeUIntBE(Number(i.units), 4, 6);
+        return b;
+    }));
+    const tree = SimpleMerkleTree.of(leaves(entries), { sortLeaves: false });
+    const root = Buffer.from(tree.root.slice(2), 'hex');
+    await w.sql.write('batch_seal', { id: uuid, entries, root });
+    const event = chainEvent();
+    await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
+    await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
+    await w.sql.write('book_settled', { ...event, epoch, root, block_time: 1_700_000_000_000_000n });
+    return { id: typeId('bat', uuid), epoch };
+}
