@@ -34,12 +34,12 @@ WITH c AS MATERIALIZED (
     ON CONFLICT (address) DO UPDATE
        SET master = EXCLUDED.master, master_signed = provider.master_signed OR EXCLUDED.master_signed,
            environments = EXCLUDED.environments, token_hash = EXCLUDED.token_hash, last_seen_at = EXCLUDED.last_seen_at
-    RETURNING id
+    RETURNING id, address
 ), told AS ( -- gateways remember who stands behind a token: the old one ends now
     SELECT call, pg_notify('ogpu_key_revoked', known::text) FROM f WHERE fate = 'ok' AND known IS NOT NULL
 )
-SELECT f.call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome, COALESCE(known, id) AS id
-  FROM f LEFT JOIN told ON told.call = f.call ORDER BY f.call;
+SELECT f.call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome, COALESCE(known, p.id, f.id) AS id
+  FROM f LEFT JOIN p USING (address) LEFT JOIN told ON told.call = f.call ORDER BY f.call;
 
 -- name: provider_bind
 -- The master's half of a Binding. A first signature binds at once; another master needs the bound one's signature
