@@ -94,6 +94,11 @@ start_worker() {
     settings=(OGPU_MASTER="$key_address" OGPU_UID_BASE=$((200000 + 65536 * $1))
         OGPU_WORK_DIR="$RUN/$name")
     new_key "$name"
+    if [ "$worker_spawn" = spawn_root ]; then
+        # A key must be its reader's own; the user's copy signs what the user is asked for.
+        as_root install -o root -m 600 "$key_file" "$RUN/$name/key" || die "sudo refused: run as root"
+        key_file=$RUN/$name/key
+    fi
     # By name: sudo does not hand an environment on.
     for setting in OGPU_URL L1_CHAIN_ID L1_SETTLEMENT OGPU_RUNTIME OGPU_SLOTS OGPU_SOURCES \
         OGPU_SOURCES_S OGPU_TEST_TMP; do
