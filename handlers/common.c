@@ -95,27 +95,36 @@ enum op_next reply_created(struct op *op, json_t *body_stolen, const char *locat
 
 bool written(struct op *op, struct text outcome, bool replayed)
 {
-    bool good = op->err.code == E_OK && op->n_rows == 1 && text_is(outcome, "ok");
+    bool good;
 
-    if (op->err.code != E_OK)
+    if (op->err.code != E_OK) {
         (void)op_fail_err(op);
-    else if (op->n_rows != 1)
+        return false;
+    }
+    if (op->n_rows != 1) {
         (void)op_fail(op, E_INTERNAL, "the database answered nothing");
-    else if (!good)
+        return false;
+    }
+    good = text_is(outcome, "ok");
+    if (!good)
         (void)op_fail_word(op, outcome);
     /* After op_fail(): it forgets the headers set before. */
-    if (op->err.code == E_OK && replayed)
+    if (replayed)
         op_header(op, "Idempotency-Replayed", "true");
     return good;
 }
 
 bool found(struct op *op, enum err_code missing)
 {
-    if (op->err.code != E_OK)
+    if (op->err.code != E_OK) {
         (void)op_fail_err(op);
-    else if (op->n_rows == 0)
+        return false;
+    }
+    if (op->n_rows == 0) {
         (void)op_fail(op, missing, "%s.", err_info(missing)->title);
-    return op->err.code == E_OK && op->n_rows > 0;
+        return false;
+    }
+    return true;
 }
 
 bool deadline_ok(struct op *op, int64_t deadline_s)
