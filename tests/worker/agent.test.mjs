@@ -9,11 +9,14 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keccak256, getAddress } from 'viem';
 import { chainId, Gateway, problem, settlement, sha256 } from './gateway.mjs';
-import { build, cgroupsOf, drop, execute, folder, hostile, imageOf, manifestOf, worker } from './support.mjs';
+import {
+    build, cgroupsOf, drop, execute, folder, hostile, imageOf, manifestOf, processesOf, uidBase, worker,
+} from './support.mjs';
 
 const master = '0x90F79bf6EB2c4f870365E785982E1f101E93b906';
 const made = imageOf(hostile);
 const dir = folder('agent');
+const base = uidBase();
 const example = (name) => ({
     manifest: JSON.parse(readFileSync(join(build, `examples/${name}.manifest.json`))),
     archive: readFileSync(join(build, `examples/${name}.oci.tar`)),
@@ -25,7 +28,7 @@ let gateway, agent, address;
 const key = join(dir, 'provider.key');
 const settings = () => ({
     OGPU_URL: `${gateway.url}/`, OGPU_PROVIDER_KEY_FILE: key, OGPU_MASTER: master, L1_CHAIN_ID: String(chainId),
-    L1_SETTLEMENT: settlement, OGPU_WORK_DIR: join(dir, 'work'), OGPU_DRAIN_S: '20',
+    L1_SETTLEMENT: settlement, OGPU_WORK_DIR: join(dir, 'work'), OGPU_DRAIN_S: '20', OGPU_UID_BASE: String(base),
 });
 
 /** Starts a worker; `agent.exited` resolves to {code, signal}. */
@@ -42,20 +45,13 @@ async function stop(signal = 'SIGTERM') {
     return agent.exited;
 }
 
-const named = (name) => readdirSync('/proc').filter((pid) => {
-    try {
-        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
-    } catch {
-        return false;
-    }
-});
 const gone = async () => {
-    for (let i = 0; i < 100 && named('hostile').length > 0; i++) await sleep(50);
-    assert.deepEqual(named('hostile'), []);
+    for (let i = 0; i < 100 && processesOf(base).length > 0; i++) await sleep(50);
+    assert.deepEqual(processesOf(base), []);
 };
 const running = async () => {
-    for (let i = 0; i < 200 && named('hostile').length === 0; i++) await sleep(50);
-    assert.ok(named('hostile').length > 0, agent.text);
+    for (let i = 0; i < 200 && processesOf(base).length === 0; i++) await sleep(50);
+    assert.ok(processesOf(base).length > 0, agent.text);
 };
 
 before(async () => {
@@ -273,8 +269,8 @@ test('several slots work at once; a second worker may not share the folder', asy
     const source = gateway.publish(act('hang', { limits: { timeout_s: 3 } }));
     for (let i = 0; i < 3; i++) gateway.submit(source, {});
     start({ OGPU_SLOTS: '3' });
-    for (let i = 0; i < 200 && named('hostile').length < 3; i++) await sleep(20);
-    const uids = new Set(named('hostile').map((pid) => statSync(`/proc/${pid}`).uid));
+    for (let i = 0; i < 200 && processesOf(base).length < 3; i++) await sleep(20);
+    const uids = new Set(processesOf(base).map(({ uid }) => uid));
     assert.equal(uids.size, 3, 'ids of their own');
     const second = await execute(worker, [], settings());
     assert.equal(second.code, 1);

@@ -3,13 +3,13 @@
 // a run. The task is always done in the end, by somebody, once; the auditor finds the books right.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { Sql } from '../support/sql.mjs';
 import { Stack, eventually, sleep } from '../support/stack.mjs';
 import { expect, newClient } from '../support/actors.mjs';
-import { build, execute, hostile, imageOf, manifestOf, worker } from './support.mjs';
+import { build, execute, hostile, imageOf, manifestOf, processesOf, uidBase, worker } from './support.mjs';
 
 const settings = {
     L1_CHAIN_ID: '31337', L1_SETTLEMENT: '0x5FbDB2315678afecb367f032d93F642f64180aa3', L1_VAULT: `0x${'11'.repeat(20)}`,
@@ -20,6 +20,7 @@ const made = imageOf(hostile);
 let stack, sql, client, url;
 let serial = 0;
 let crew = [];
+const base = uidBase();
 
 before(async () => {
     stack = Stack.up('postgres migrate redis gateways', settings);
@@ -66,7 +67,7 @@ async function hire(at, env = {}) {
     const w = stack.start('ogpu-worker', {
         ...settings, OGPU_URL: url, OGPU_PROVIDER_KEY_FILE: key, OGPU_MASTER: master.replace(/..$/, String(10 + serial)),
         OGPU_WORK_DIR: join(home, 'work'), OGPU_SOURCES: at.map((s) => s.id).join(','),
-        OGPU_UID_BASE: String(200000 + 65536 * serial), ...env,
+        OGPU_UID_BASE: String(base + 65536 * serial), ...env,
     });
     crew.push(w);
     for (const s of at) {
@@ -83,13 +84,7 @@ const ended = (task) => eventually(async () => {
     const t = expect(await client.get(`/v1/tasks/${task.id}?wait=10`), 200);
     return t.finished_at && t;
 }, 'end of the task', 60_000);
-const running = () => readdirSync('/proc').filter((pid) => {
-    try {
-        return readFileSync(`/proc/${pid}/comm`, 'utf8') === 'hostile\n';
-    } catch {
-        return false;
-    }
-}).length;
+const running = () => processesOf(base).length;
 const live = (task) => eventually(async () => (await attempts(task)).find((a) => a.status === 'live') && running() > 0, 'a run');
 
 test('three workers race; the first valid output wins, the others are told to stop', async () => {
@@ -166,7 +161,5 @@ test('a source that cannot succeed: told with the cause, attempt by attempt', as
 test('nothing runs any more, and the books are right', async () => {
     await eventually(() => running() === 0, 'end of all containers', 10_000);
     const audit = spawnSync(join(build, 'bin/ogpu-auditor'), [], { env: { ...process.env, DATABASE_URL: stack.env.DATABASE_URL }, encoding: 'utf8' });
-    const wrong = [...audit.stdout.matchAll(/^ *(\w+) +WRONG$/gm)].map((m) => m[1]);
-    // the one deposit of this test was booked by hand, not by a chain
-    assert.deepEqual(wrong, ['deposits_come_from_the_chain'], audit.stdout + audit.stderr);
+    assert.equal(audit.status, 0, audit.stdout + audit.stderr);
 });

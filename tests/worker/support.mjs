@@ -2,7 +2,8 @@
 // Runs sources through `ogpu-worker try`: the same code that an attempt goes through, without a gateway.
 import { spawn } from 'node:child_process';
 import {
-    chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync,
+    chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync,
+    writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -23,6 +24,20 @@ export function folder(name) {
 /** How the cgroups of a worker with this work folder begin. */
 export const tagOf = (work) => `ogpu-${sha256(realpathSync(work)).slice(0, 8)}-`;
 export const cgroupsOf = (work) => globSync(`/sys/fs/cgroup/**/${tagOf(work)}*`).filter((path) => existsSync(path));
+
+/** Host ids of a test's own: other tests' containers may run beside it. */
+export const uidBase = () => 65536 * (16 + Math.floor(Math.random() * 50000));
+
+/** Processes of the containers whose ids begin at `base`: {pid, name, uid}. */
+export const processesOf = (base, slots = 64) => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
+    try {
+        const { uid } = statSync(`/proc/${pid}`);
+        const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+        return uid >= base && uid < base + 65536 * slots ? [{ pid: Number(pid), name, uid }] : [];
+    } catch {
+        return []; // gone meanwhile
+    }
+});
 
 export const drop = (path) => rmSync(path, { recursive: true, force: true });
 
@@ -61,7 +76,8 @@ export function execute(program, args, env = {}, onStart = () => {}) {
 export class Bench {
     constructor(runtime, env = {}) {
         this.dir = folder('bench');
-        this.env = { OGPU_RUNTIME: runtime, OGPU_WORK_DIR: join(this.dir, 'work'), ...env };
+        this.base = uidBase();
+        this.env = { OGPU_RUNTIME: runtime, OGPU_WORK_DIR: join(this.dir, 'work'), OGPU_UID_BASE: String(this.base), ...env };
         this.runs = 0;
     }
 

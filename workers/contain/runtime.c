@@ -103,7 +103,7 @@ enum err_code runtime_version(const char *path, char *out, size_t size, struct e
     ssize_t n = read(p[0], text, sizeof(text) - 1);
     close(p[0]);
     if (status != 0 || n <= 0)
-        return err_set(err, E_CONFIG, "OCI runtime %.100s does not run", path);
+        return err_set(err, E_CONFIG, "it does not run: %.100s", path);
     text[n] = '\0';
     text[strcspn(text, "\n")] = '\0';
     snprintf(out, size, "%s", text);
