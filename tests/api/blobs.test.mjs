@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// Blobs: every size that could go wrong, ranges, quotas, and who may read what, when.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { Sql } from '../support/sql.mjs';
+import { Stack } from '../support/stack.mjs';
+import { Provider, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
+
+const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
+const MIB = 1 << 20;
+const QUOTA = 24 * MIB;
+const octets = { 'content-type': 'application/octet-stream' };
+let stack, sql, one, two, client;
+
+before(async () => {
+    stack = Stack.up('postgres migrate redis gateways', {
+        L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_BLOB_QUOTA_BYTES: String(QUOTA),
+    });
+    process.env.DATABASE_URL = stack.env.DATABASE_URL;
+    sql = await Sql.open(stack.env.DATABASE_URL);
+    one = `http://${stack.env.OGPU_GATEWAY_1}`;
+    two = `http://${stack.env.OGPU_GATEWAY_2}`;
+    client = await newClient(one, sql);
+});
+
+after(async () => {
+    await sql?.close();
+    await stack?.down();
+});
+
+const on = (http, url) => Object.assign(Object.create(http), { url });
+const put = (http, bytes, query = '') => http.put(`/v1/blobs/${sha256(bytes)}${query}`, bytes, octets);
+const pathOf = (bytes) => `/v1/blobs/${sha256(bytes)}`;
+
+/** A body in chunks, without a length. */
+function chunked(http, path, pieces) {
+    const at = new URL(http.url);
+    return new Promise((done, failed) => {
+        const req = request({ host: at.hostname, port: at.port, method: 'PUT', path, headers: { ...octets, authorization: `Bearer ${http.token}`, 'transfer-encoding': 'chunked' } }, (res) => {
+            res.resume();
+            res.on('end', () => done(res.statusCode));
+        });
+        req.on('error', failed);
+        pieces.forEach((p) => req.write(p));
+        req.end();
+    });
+}
+
+test('every size comes back as it was, from the other gateway', async () => {
+    for (const n of [0, 1, 65535, 65536, MIB - 1, MIB, MIB + 1, 3 * MIB + 17]) {
+        const bytes = randomBytes(n);
+        expect(await put(client, bytes), 201);
+        assert.equal(expect(await put(client, bytes), 200).size, n);
+        const back = await on(client, two).get(pathOf(bytes));
+        assert.equal(back.status, 200);
+        assert.ok(back.bytes.equals(bytes), `${n} bytes`);
+        assert.equal(back.headers.get('etag'), `"${sha256(bytes)}"`);
+        assert.equal(back.headers.get('content-length'), String(n));
+    }
+});
+
+test('chunked uploads', async () => {
+    const pieces = [randomBytes(10), randomBytes(MIB), randomBytes(1), randomBytes(300_000)];
+    const whole = Buffer.concat(pieces);
+    assert.equal(await chunked(client, pathOf(whole), pieces), 201);
+    assert.ok((await client.get(pathOf(whole))).bytes.equals(whole));
+});
+
+test('ranges, tags and heads', async () => {
+    const bytes = randomBytes(2 * MIB);
+    const end = bytes.length - 1;
+    expect(await put(client, bytes), 201);
+    const path = pathOf(bytes);
+    for (const [range, first, last] of [['0-0', 0, 0], ['5-', 5, end], ['-7', end - 6, end], [`${MIB - 3}-${MIB + 3}`, MIB - 3, MIB + 3], ['9-99999999999', 9, end]]) {
+        const part = await client.get(path, { range: `bytes=${range}` });
+        assert.equal(part.status, 206);
+        assert.ok(part.bytes.equals(bytes.subarray(first, last + 1)), range);
+        assert.equal(part.headers.get('content-range'), `bytes ${first}-${last}/${bytes.length}`);
+        assert.equal(part.headers.get('content-digest'), null);
+    }
+    const beyond = await client.get(path, { range: `bytes=${bytes.length}-` });
+    assert.equal(beyond.json.code, 'BAD_RANGE');
+    assert.equal(beyond.headers.get('content-range'), `bytes */${bytes.length}`);
+    assert.equal((await client.get(path, { range: 'bytes=0-1,4-5' })).bytes.length, bytes.length);
+    assert.equal((await client.get(path, { 'if-none-match': `"${sha256(bytes)}"` })).status, 304);
+    assert.equal((await client.get(path, { 'if-none-match': '"other"' })).status, 200);
+    const head = await client.call('HEAD', path);
+    assert.equal(head.status, 200);
+    assert.equal(head.bytes.length, 0);
+    assert.equal(head.headers.get('content-length'), String(bytes.length));
+});
+
+test('bytes that are not their digest leave nothing', async () => {
+    const bytes = randomBytes(1000);
+    const wrong = await client.put(`/v1/blobs/${'ab'.repeat(32)}`, bytes, octets);
+    assert.equal(wrong.json.code, 'DIGEST_MISMATCH');
+    assert.equal((await client.get(`/v1/blobs/${'ab'.repeat(32)}`)).status, 404);
+    assert.equal((await client.get(pathOf(bytes))).status, 404);
+});
+
+test('an upload that breaks off leaves nothing', async () => {
+    const bytes = randomBytes(2 * MIB);
+    const at = new URL(one);
+    await new Promise((done) => {
+        const req = request({ host: at.hostname, port: at.port, method: 'PUT', path: pathOf(bytes), headers: { ...octets, authorization: `Bearer ${client.token}`, 'content-length': bytes.length } });
+        req.on('error', done);
+        req.write(bytes.subarray(0, MIB + 5), () => req.destroy());
+    });
+    assert.equal((await client.get(pathOf(bytes))).status, 404);
+    expect(await put(client, bytes), 201);
+});
+
+test('a quota bounds what one account holds, not what is there already', async () => {
+    const hoarder = await newClient(one, sql, 0n);
+    const first = randomBytes(QUOTA - 10);
+    expect(await put(hoarder, first), 201);
+    const more = await put(hoarder, randomBytes(11));
+    assert.equal(more.status, 429);
+    assert.equal(more.json.code, 'QUOTA_EXCEEDED');
+    expect(await put(hoarder, first), 200);
+    expect(await put(hoarder, randomBytes(10)), 201);
+});
+
+test('inputs are for live attempts, outputs for the client after the verdict, images for providers', async () => {
+    const [input, image, output] = [randomBytes(100), randomBytes(100), randomBytes(100)];
+    expect(await put(client, input), 201);
+    expect(await put(client, image), 201);
+    const thief = await newClient(one, sql);
+    assert.equal((await thief.get(pathOf(input))).status, 404);
+    const theirs = await thief.post('/v1/sources', { manifest: manifest({ image: { digest: `sha256:${'ab'.repeat(32)}`, blob: sha256(image) } }) });
+    assert.equal(theirs.json.code, 'BLOB_NOT_FOUND');
+    const source = expect(await client.post('/v1/sources', { manifest: manifest({ image: { digest: `sha256:${'ab'.repeat(32)}`, blob: sha256(image) } }) }), 201);
+    const [p, q] = [new Provider(two, domain), new Provider(one, domain)];
+    for (const x of [p, q]) {
+        await x.register();
+        await x.offer(source);
+    }
+    assert.ok((await q.get(pathOf(image))).bytes.equals(image));
+    const body = { source: source.id, input: {}, reward: '1000000000000', input_blobs: [sha256(input)], racers: 1 };
+    assert.equal((await thief.post('/v1/tasks', body)).json.code, 'BLOB_NOT_FOUND');
+    const task = expect(await client.post('/v1/tasks', body), 201);
+    assert.equal((await p.get(pathOf(input))).status, 404);
+    const claim = expect(await p.claim(10), 200);
+    assert.deepEqual(claim.input_blobs, [sha256(input)]);
+    assert.ok((await p.get(pathOf(input))).bytes.equals(input));
+    assert.equal((await q.get(pathOf(input))).status, 404);
+
+    const attempt = `?attempt=${claim.attempt}`;
+    assert.equal((await put(p, output)).status, 422);
+    assert.equal((await put(client, output, attempt)).status, 422);
+    assert.equal((await put(q, output, attempt)).json.code, 'ATTEMPT_NOT_FOUND');
+    expect(await put(p, output, attempt), 201);
+    assert.ok((await p.get(pathOf(output))).bytes.equals(output));
+    assert.equal((await client.get(pathOf(output))).status, 404);
+    const outputs = [{ name: 'o', media_type: 'application/octet-stream', size: 100, sha256: sha256(output) }];
+    expect(await p.post(claim.urls.respond, await p.responseBody(claim, outputs)), 202);
+    expect(await client.get(`${task.urls.self}?wait=10`), 200);
+    assert.ok((await client.get(pathOf(output))).bytes.equals(output));
+    assert.equal((await put(p, randomBytes(5), attempt)).json.code, 'LEASE_LOST');
+    assert.equal((await p.get(pathOf(input))).status, 404);
+});
