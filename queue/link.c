@@ -277,16 +277,13 @@ void link_drain(struct queue *q)
     }
 }
 
-enum err_code link_call(struct queue *q, const struct link_args *a, redisReply **out,
-                        struct err *err)
+enum err_code link_next(struct queue *q, redisReply **out, struct err *err)
 {
     void *r = NULL;
 
-    link_drain(q);
-    if (q->link == NULL ||
-        redisAppendCommandArgv(q->link, a->n, (const char **)a->arg, a->len) != REDIS_OK ||
-        redisGetReply(q->link, &r) != REDIS_OK || r == NULL)
+    if (q->link == NULL || q->unread == 0 || redisGetReply(q->link, &r) != REDIS_OK || r == NULL)
         return away(q, err);
+    q->unread--;
     if (((redisReply *)r)->type == REDIS_REPLY_ERROR) {
         enum err_code rc = err_set(err, E_PEER, "Redis: %s", ((redisReply *)r)->str);
 

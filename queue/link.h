@@ -77,9 +77,9 @@ void link_eval(const struct queue *q, struct link_args *a, enum script script, c
 /** Send without waiting. @return E_PEER */
 enum err_code link_append(struct queue *q, const struct link_args *a, struct err *err);
 
-/** Send and wait, after reading what is unread. @return E_PEER, also for an error reply */
-MUST_CHECK enum err_code link_call(struct queue *q, const struct link_args *a, redisReply **out,
-                                   struct err *err);
+/** Wait for the reply to the oldest unread command. After link_drain() that is the first one sent
+ * since; a caller reads as many as it sent. @return E_PEER, also for an error reply */
+MUST_CHECK enum err_code link_next(struct queue *q, redisReply **out, struct err *err);
 
 /** Read all replies that nobody has waited for. */
 void link_drain(struct queue *q);

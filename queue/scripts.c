@@ -10,26 +10,27 @@
  * KEYS slots, pending; ARGV task, how many must be open, how many to add at least. A slot that is
  * pending counts: it is either being opened as an attempt or comes back by itself.
  */
-static const char open_lua[] = LUA_SCORE "local have, added = 0, 0\n"
-                                         "local want, more = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
-                                         "local missing = {}\n"
-                                         "for i = 0, 7 do\n"
-                                         "  local m = ARGV[1] .. ':' .. i\n"
-                                         "  if redis.call('ZSCORE', KEYS[1], m) or "
-                                         "redis.call('ZSCORE', KEYS[2], m) then have = have + 1\n"
-                                         "  else missing[#missing + 1] = m end\n"
-                                         "end\n"
-                                         "for _, m in ipairs(missing) do\n"
-                                         "  if have >= want and added >= more then break end\n"
-                                         "  redis.call('ZADD', KEYS[1], score(m), m)\n"
-                                         "  have = have + 1; added = added + 1\n"
-                                         "end\n"
-                                         "return added\n";
+static const char open_lua[] =
+    LUA_SCORE "local all, missing, have, added = {}, {}, 0, 0\n"
+              "local want, more = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+              "for i = 1, 8 do all[i] = ARGV[1] .. ':' .. (i - 1) end\n"
+              "local open = redis.call('ZMSCORE', KEYS[1], unpack(all))\n"
+              "local pending = redis.call('ZMSCORE', KEYS[2], unpack(all))\n"
+              "for i = 1, 8 do\n"
+              "  if open[i] or pending[i] then have = have + 1\n"
+              "  else missing[#missing + 1] = all[i] end\n"
+              "end\n"
+              "for _, m in ipairs(missing) do\n"
+              "  if have >= want and added >= more then break end\n"
+              "  redis.call('ZADD', KEYS[1], score(m), m)\n"
+              "  have = have + 1; added = added + 1\n"
+              "end\n"
+              "return added\n";
 
 /*
  * KEYS slots, pending, tried; ARGV pending time in ms, '1' to take or '0' to look, tasks tried
  * before this time (ms) are forgotten. Answers the member or nil. Members that are not ours
- * (forged, garbage) are thrown out on sight.
+ * (forged, garbage) are thrown out on sight. The first page is short: mostly its first member does.
  */
 static const char pop_lua[] = LUA_SCORE
     "local t = redis.call('TIME')\n"
@@ -38,8 +39,9 @@ static const char pop_lua[] = LUA_SCORE
     "  redis.call('ZREM', KEYS[2], m)\n"
     "  if ours(m) then redis.call('ZADD', KEYS[1], score(m), m) end\n"
     "end\n"
-    "for from = 0, 1900, 100 do\n"
-    "  local page = redis.call('ZRANGE', KEYS[1], from, from + 99)\n"
+    "local from, n = 0, 4\n"
+    "while from < 2000 do\n"
+    "  local page = redis.call('ZRANGE', KEYS[1], from, from + n - 1)\n"
     "  if #page == 0 then return false end\n"
     "  for _, m in ipairs(page) do\n"
     "    if not ours(m) then redis.call('ZREM', KEYS[1], m)\n"
@@ -51,6 +53,7 @@ static const char pop_lua[] = LUA_SCORE
     "      return m\n"
     "    end\n"
     "  end\n"
+    "  from, n = from + n, 100\n"
     "end\n"
     "return false\n";
 

@@ -78,15 +78,13 @@ enum err_code slots_reopen(struct queue *q, struct uuid source, struct uuid task
     return open_more(q, source, task, 0, 1, err);
 }
 
-/* The wish's source `i`: its first member, taken or only looked at; "" when there is none. */
-static enum err_code pop_one(struct queue *q, const struct slots_wish *wish, size_t i, bool take,
-                             char member[MEMBER_LEN + 1], struct err *err)
+/* Ask for the first member of the wish's source `i`, to take it or only to look. */
+static enum err_code ask_first(struct queue *q, const struct slots_wish *wish, size_t i, bool take,
+                               struct err *err)
 {
     struct keys k;
     struct link_args a;
     char pending_ms[16];
-    redisReply *r;
-    enum err_code rc;
 
     keys_of(wish->sources[i], wish->master, &k);
     snprintf(pending_ms, sizeof(pending_ms), "%d", SLOT_PENDING_MS);
@@ -96,7 +94,15 @@ static enum err_code pop_one(struct queue *q, const struct slots_wish *wish, siz
     add(&a, k.tried);
     add(&a, pending_ms);
     add(&a, take ? "1" : "0");
-    rc = link_call(q, &a, &r, err);
+    return link_append(q, &a, err);
+}
+
+/* The member that was asked for; "" when there is none. */
+static enum err_code read_first(struct queue *q, char member[MEMBER_LEN + 1], struct err *err)
+{
+    redisReply *r;
+    enum err_code rc = link_next(q, &r, err);
+
     if (rc != E_OK)
         return rc;
     member[0] = '\0';
@@ -109,16 +115,21 @@ static enum err_code pop_one(struct queue *q, const struct slots_wish *wish, siz
     return rc;
 }
 
-static enum err_code need_mark(struct queue *q, struct err *err)
+static enum err_code ask_mark(struct queue *q, struct err *err)
 {
     struct link_args a = {.n = 0};
-    redisReply *r;
-    enum err_code rc;
-    bool whole;
 
     add(&a, "EXISTS");
     add(&a, BOOK_MARK);
-    rc = link_call(q, &a, &r, err);
+    return link_append(q, &a, err);
+}
+
+static enum err_code read_mark(struct queue *q, struct err *err)
+{
+    redisReply *r;
+    enum err_code rc = link_next(q, &r, err);
+    bool whole;
+
     if (rc != E_OK)
         return rc;
     whole = r->type == REDIS_REPLY_INTEGER && r->integer == 1;
@@ -130,25 +141,30 @@ static enum err_code need_mark(struct queue *q, struct err *err)
 }
 
 /* The source with the oldest slot, `n` when none has one. Looks are cheap beside an attempt at the
- * wrong one. */
+ * wrong one, and all of them are one round trip. */
 static enum err_code best_of(struct queue *q, const struct slots_wish *wish, size_t *best,
                              struct err *err)
 {
     char oldest[MEMBER_LEN + 1] = "";
     char member[MEMBER_LEN + 1];
+    bool looks = wish->n > 1;
+    enum err_code rc;
 
-    *best = wish->n;
-    for (size_t i = 0; i < wish->n; i++) {
-        enum err_code rc = pop_one(q, wish, i, false, member, err);
-
-        if (rc != E_OK)
-            return rc;
-        if (member[0] && (*best == wish->n || strcmp(member, oldest) < 0)) {
+    link_drain(q);
+    rc = ask_mark(q, err);
+    for (size_t i = 0; rc == E_OK && looks && i < wish->n; i++)
+        rc = ask_first(q, wish, i, false, err);
+    if (rc == E_OK)
+        rc = read_mark(q, err);
+    *best = looks ? wish->n : 0;
+    for (size_t i = 0; rc == E_OK && looks && i < wish->n; i++) {
+        rc = read_first(q, member, err);
+        if (rc == E_OK && member[0] && (*best == wish->n || strcmp(member, oldest) < 0)) {
             memcpy(oldest, member, sizeof(member));
             *best = i;
         }
     }
-    return E_OK;
+    return rc;
 }
 
 static bool read_member(const char member[MEMBER_LEN + 1], struct slot *out)
@@ -163,12 +179,14 @@ enum err_code slots_pop(struct queue *q, const struct slots_wish *wish, struct s
 {
     char member[MEMBER_LEN + 1] = "";
     size_t best = 0;
-    enum err_code rc = need_mark(q, err);
+    enum err_code rc = best_of(q, wish, &best, err);
 
-    if (rc == E_OK && wish->n > 1)
-        rc = best_of(q, wish, &best, err);
+    /* What is unread now are looks behind a failed one. */
+    link_drain(q);
     if (rc == E_OK && best < wish->n)
-        rc = pop_one(q, wish, best, true, member, err);
+        rc = ask_first(q, wish, best, true, err);
+    if (rc == E_OK && best < wish->n)
+        rc = read_first(q, member, err);
     if (rc != E_OK)
         return rc;
     if (member[0]) {
