@@ -20,6 +20,15 @@ abstract contract Books is Roles {
         bytes20 scores;
     }
 
+    /// @dev All there is about one id, in one slot: units paid as earned; how many of the last of
+    /// them a voucher declared; and the highest counters shown in a forced exit.
+    struct Counters {
+        uint64 claimed;
+        uint64 vouched;
+        uint48 earned;
+        uint48 spent;
+    }
+
     /// @notice Wei of one unit (10^-6 coins).
     uint256 public constant UNIT = 1e12;
 
@@ -45,16 +54,17 @@ abstract contract Books is Roles {
     /// @notice When the forced exit pays, in seconds; 0 while nobody has begun one.
     uint64 public exitAt;
 
-    /// @notice Units paid out to an id as earned; it never falls.
-    mapping(uint32 id => uint64 units) public claimed;
-
     mapping(uint64 epoch => Batch) internal _batches;
+    mapping(uint32 id => Counters) internal _counters;
 
     /// @notice A payee was paid.
     event Claimed(uint32 indexed id, address indexed account, uint64 units, uint256 amount);
 
     /// @notice The guardian voided a batch; its increase is free again.
     event Voided(uint64 indexed epoch, uint64 increase);
+
+    /// @notice Units that both a batch and a voucher had declared are declared once again.
+    event Released(uint32 indexed id, uint64 units);
 
     /// @notice The batches would declare more units than were deposited.
     error Insolvent(uint256 committedUnits, uint256 depositedWei);
@@ -68,8 +78,6 @@ abstract contract Books is Roles {
     error BadProof();
     /// @notice The id's units, or more, were paid before.
     error NothingToClaim(uint32 id);
-    /// @notice The batches listed more than they declared, and the declared units are all paid.
-    error Undeclared(uint64 wanted, uint64 left);
 
     constructor(Config memory config) {
         if (config.delay > MAX_DELAY) revert DelayTooLong(config.delay);
@@ -102,6 +110,11 @@ abstract contract Books is Roles {
         return (batch.root, batch.time);
     }
 
+    /// @notice Units paid out to an id as earned; it never falls.
+    function claimed(uint32 id) public view returns (uint64 units) {
+        return _counters[id].claimed;
+    }
+
     /// @dev Declares units as earned, within the pool.
     function _commit(uint64 increase) internal {
         uint256 total = uint256(committed) + increase;
@@ -112,19 +125,24 @@ abstract contract Books is Roles {
 
     /// @dev Books units as paid. The coins go out after this, when the payee's code can run.
     function _book(uint32 id, uint64 due) internal returns (uint256 amount) {
-        claimed[id] += due;
+        _counters[id].claimed += due;
         paid += due;
         amount = due * UNIT;
         emit Claimed(id, vault.accountOf(id), due, amount);
     }
 
-    /// @dev Units an id has to get up to a counter, within what was declared.
-    function _due(uint32 id, uint48 earned) internal view returns (uint64 due) {
-        uint64 before = claimed[id];
-        if (earned <= before) revert NothingToClaim(id);
-        due = earned - before;
-        uint64 left = committed - paid;
-        if (due > left) revert Undeclared(due, left);
+    /// @dev A batch that lists what a voucher has paid declared it a second time. Once the entry is
+    /// shown, the voucher's own declaration is taken back. Units already paid stay committed.
+    function _release(uint32 id, uint48 listed) internal returns (uint64 units) {
+        Counters storage own = _counters[id];
+        uint64 from = own.claimed - own.vouched;
+        if (own.vouched == 0 || listed <= from) return 0;
+        units = (listed < own.claimed ? listed : own.claimed) - from;
+        if (units > committed - paid) units = committed - paid;
+        if (units == 0) return 0;
+        own.vouched -= units;
+        committed -= units;
+        emit Released(id, units);
     }
 
     /// @dev Reverts unless the chunk belongs to the epoch's batch and the batch stands for good.

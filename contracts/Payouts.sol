@@ -16,6 +16,8 @@ abstract contract Payouts is Books {
 
     /// @notice The entry is padding or a spent counter; only an earned one is paid.
     error NotEarned(uint32 id);
+    /// @notice The batches listed more than they declared, and the declared units are all paid.
+    error Undeclared(uint64 wanted, uint64 left);
 
     /// @notice Claims for many payees in one transaction. A claim that fails, because it was made
     /// before or its payee refuses the coins, is left out and stays open; the others are paid.
@@ -35,7 +37,8 @@ abstract contract Payouts is Books {
     }
 
     /// @notice Pays what an earned entry lists beyond what its id got before. Anyone may call; the
-    /// coins go to the id's account whoever calls.
+    /// coins go to the id's account whoever calls. Where a voucher paid first, showing the entry
+    /// takes back the voucher's declaration, even when there is nothing left to pay.
     /// @param epoch the batch
     /// @param chunk the 160 bytes that hold the entry
     /// @param index the entry's place in the chunk, 0 to 15
@@ -46,7 +49,16 @@ abstract contract Payouts is Books {
         _requireListed(epoch, chunk, proof);
         (uint32 id, uint48 units) = Entries.read(chunk, index);
         if (id == 0 || id & Entries.SPENT != 0) revert NotEarned(id);
+        uint64 released = _release(id, units);
+        uint64 before = claimed(id);
+        if (units <= before) {
+            if (released == 0) revert NothingToClaim(id);
+            return;
+        }
+        uint64 due = units - before;
+        uint64 left = committed - paid;
+        if (due > left) revert Undeclared(due, left);
         // All is booked before the payee's code can run.
-        vault.payOut(id, _book(id, _due(id, units)));
+        vault.payOut(id, _book(id, due));
     }
 }

@@ -5,6 +5,7 @@ import {Books} from "./Books.sol";
 import {Entries} from "./Entries.sol";
 import {Payouts} from "./Payouts.sol";
 import {Roles} from "./Roles.sol";
+import {Vouchers} from "./Vouchers.sol";
 
 /// @title Batched settlement by cumulative counters
 /// @notice Each batch lists, for some ids, all they have earned or spent up to now, in units of
@@ -14,7 +15,7 @@ import {Roles} from "./Roles.sol";
 /// @dev What the settler can do wrong: it may list false counters and declare a false increase.
 /// It cannot pay out more than it declared, nor declare more than was deposited, nor pay anyone
 /// before `delay` has passed, nor unpay. Anyone sees a false declaration in the calldata.
-contract Settlement is Payouts {
+contract Settlement is Payouts, Vouchers {
     /// @notice A batch was settled.
     event Settled(
         uint64 indexed epoch,

@@ -226,7 +226,7 @@ contract ClaimTest is Base {
         pass(DELAY);
         claim(1, entries, 0);
         claimReverts(
-            abi.encodeWithSelector(Books.Undeclared.selector, 60, 40), 1, entries, 1
+            abi.encodeWithSelector(Payouts.Undeclared.selector, 60, 40), 1, entries, 1
         );
         eq(settlement.paid(), 60, "a false declaration opens no more of the pool");
         settle(2, 20, Trees.entry(1, 0));
