@@ -52,6 +52,7 @@ test('up brings a working stack and its names', LIMIT, async () => {
     const headers = { authorization: `Bearer ${env.OGPU_API_KEY}` };
     const account = await (await fetch(`${env.OGPU_URL}/v1/account`, { headers })).json();
     assert.equal(account.address, env.OGPU_CLIENT);
+    assert.equal(account.balances.available, '100000000000000000000');
     const providers = await (await fetch(`${env.OGPU_URL}/v1/providers`)).json();
     assert.equal(providers.data.length, 3);
     for (const gateway of [env.OGPU_GATEWAY_1, env.OGPU_GATEWAY_2]) {

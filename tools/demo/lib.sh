@@ -29,9 +29,6 @@ fail() {
     exit 1
 }
 
-# A step of chain.mjs. chain STEP ARG…
-chain() { "$NODE" "$demo_dir/chain.mjs" "$@"; }
-
 # A request with the client's key; prints the body, fails with the problem's own words.
 # api METHOD PATH [curl argument…]
 api() {

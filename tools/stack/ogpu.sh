@@ -25,6 +25,9 @@ fund() {
         die "the dev chain refused to fund $1"
 }
 
+# A step of chain.mjs. chain STEP ARG…
+chain() { "$NODE" "$stack_root/tools/stack/chain.mjs" "$@"; }
+
 # Deploys both contracts with a settler key of our own. Sets L1_VAULT and L1_SETTLEMENT.
 deploy_contracts() {
     local answer
@@ -99,9 +102,11 @@ start_worker() {
         as_root install -o root -m 600 "$key_file" "$RUN/$name/key" || die "sudo refused: run as root"
         key_file=$RUN/$name/key
     fi
+    # A machine that watches for sources all day need not hurry; who tries things out must not wait.
+    settings+=(OGPU_SOURCES_S="${OGPU_SOURCES_S:-2}")
     # By name: sudo does not hand an environment on.
     for setting in OGPU_URL L1_CHAIN_ID L1_SETTLEMENT OGPU_RUNTIME OGPU_SLOTS OGPU_SOURCES \
-        OGPU_SOURCES_S OGPU_TEST_TMP; do
+        OGPU_TEST_TMP; do
         [ -z "${!setting:-}" ] || settings+=("$setting=${!setting}")
     done
     "$worker_spawn" "$name" TERM env OGPU_PROVIDER_KEY_FILE="$key_file" "${settings[@]}" \
@@ -124,6 +129,24 @@ make_client() {
         2>>"$RUN/log/key.log" | grep -m 1 -o 'ogpu_sk_live_[0-9A-Za-z]*') ||
         die "no API key was made: $(tail -n 1 "$RUN/log/key.log")"
     export OGPU_API_KEY
+}
+
+# What a first task needs on the chain: the client's deposit, final, and numbers for those who earn.
+give_funds() {
+    local n masters=()
+    chain deposit "$OGPU_CLIENT_KEY_FILE" 100 >"$RUN/log/funds.log" 2>&1 ||
+        die "the deposit failed: $(tail -n 1 "$RUN/log/funds.log")"
+    for n in "$RUN"/keys/master-*; do
+        [ ! -e "$n" ] || masters+=("$("$NODE" "$stack_root/tools/stack/keyfile.mjs" "$n")")
+    done
+    chain register "$OGPU_CLIENT_KEY_FILE" "${masters[@]}" >>"$RUN/log/funds.log" 2>&1 ||
+        die "the masters got no numbers: $(tail -n 1 "$RUN/log/funds.log")"
+    wait_until 30 credited || die "no credit after 30 s (log: $RUN/log/indexer.log)"
+}
+
+credited() {
+    curl -fsS --max-time 5 -H "Authorization: Bearer $OGPU_API_KEY" "$OGPU_URL/v1/account" |
+        jq -e '.balances.available != "0"'
 }
 
 # Writes RUN/env, sourceable by any shell; last, so that its presence means the stack is up.

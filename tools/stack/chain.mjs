@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the people of the demo do on the chain and with their keys, each with a key file of its own:
+// What people do on the chain and with their keys, each with a key file of its own:
 //
 //   node chain.mjs deposit KEY_FILE OGPU              → {tx, block, account, wei}
 //   node chain.mjs register KEY_FILE ADDRESS…         → [{address, id}]
