@@ -276,7 +276,7 @@ bench: deps
 # The load test at its full length: a million requests.
 soak: deps
 	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
-	@LOAD_REQUESTS=1000000 tests/run --build $(BUILD) load/
+	@LOAD_REQUESTS=1000000 OGPU_TEST_LIMIT_S=3600 tests/run --build $(BUILD) load/
 
 # The same suite under ASan and UBSan, in a build folder of its own.
 asan: deps
