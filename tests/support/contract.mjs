@@ -37,6 +37,7 @@ export class Contract {
         for (const name of ['typeid', 'wei', 'address', 'sha256', 'bytes65']) this.ajv.addFormat(name, true);
         this.ajv.addSchema({ ...this.document, $id: 'contract' });
         this.seen = new Set();
+        this.validators = new Map();
     }
 
     resolve(node) {
@@ -90,7 +91,9 @@ export class Contract {
     }
 
     validator(tokens) {
-        return this.ajv.compile({ $ref: `contract#/${tokens.map(escape).join('/')}` });
+        const $ref = `contract#/${tokens.map(escape).join('/')}`;
+        if (!this.validators.has($ref)) this.validators.set($ref, this.ajv.compile({ $ref }));
+        return this.validators.get($ref);
     }
 
     /** Every "operation status" that the document names. */
