@@ -78,13 +78,13 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **ctx,
 
 static enum err_code start_mhd(struct server *s, struct err *err)
 {
-    s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                              request_on_access, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
-                              MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->config.connections_max,
-                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL,
-                              MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_NOTIFY_CONNECTION,
-                              on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed,
-                              s, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, s, MHD_OPTION_END);
+    s->mhd = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_on_access, s,
+        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)s->config.connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
+        request_on_completed, s, MHD_OPTION_URI_LOG_CALLBACK, request_on_target, s, MHD_OPTION_END);
     return s->mhd ? E_OK : err_set(err, E_IO, "libmicrohttpd did not start");
 }
 
@@ -210,6 +210,7 @@ enum err_code server_start(const struct server_config *config, struct app *app, 
     s->app = app;
     s->loop = app->loop;
     s->listen_fd = -1;
+    signal(SIGPIPE, SIG_IGN); /* sendfile() has no flag against it */
     random_bytes(&s->id_state, sizeof(s->id_state));
     set_limits(s);
     code = start_all(s, err);
@@ -251,14 +252,11 @@ static void on_signal(int signal_number)
 void server_catch_signals(struct server *server)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     stop_target = server;
     sigemptyset(&action.sa_mask);
-    sigemptyset(&ignore.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 void server_stop(struct server *server)

@@ -62,8 +62,7 @@ uint16_t server_port(const struct server *server);
  */
 MUST_CHECK enum err_code server_run(struct server *server, struct err *err);
 
-/** Let SIGTERM and SIGINT ask for a stop, and ignore SIGPIPE. Call once, before other threads
- * start. */
+/** Let SIGTERM and SIGINT ask for a stop. Call once. */
 void server_catch_signals(struct server *server);
 
 /** Ask for a stop; any thread and signal handlers. A second call skips the lame time. */
