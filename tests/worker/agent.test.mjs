@@ -203,6 +203,15 @@ test('heartbeats keep the lease; "stop" ends the container and nothing more is s
     assert.ok(!gateway.log.some((r) => /(fail|respond)$/.test(r.path)));
 });
 
+test('a claim that waited longer than a lease: the lease began with the answer, not with the question', async () => {
+    const source = gateway.publish(act('nap'));
+    start();
+    await gateway.saw(/^PUT .*registrations/);
+    await sleep(3000);
+    gateway.submit(source, {}, { lease_s: 2 });
+    assert.equal((await gateway.saw(/respond$/)).status, 202);
+});
+
 test('a lease that cannot be kept: the container ends before another may begin', async () => {
     gateway.submit(gateway.publish(act('hang')), {}, { lease_s: 2 });
     gateway.say(/attempts\/.*\/heartbeat/, { hang: true }, 50);

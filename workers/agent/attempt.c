@@ -8,7 +8,6 @@
 
 #include "core/manifest.h"
 #include "lib/arena.h"
-#include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/hex.h"
 #include "lib/log.h"
@@ -187,7 +186,7 @@ static void finish(struct slot *s, const struct claim *c, struct box_result *r, 
         submit_failure(s, c->attempt, "draining", "the worker ends", true);
 }
 
-void attempt_serve(struct slot *s, const json_t *answer, int64_t asked_us)
+void attempt_serve(struct slot *s, const json_t *answer)
 {
     struct claim c;
     struct err err = {0};
@@ -203,7 +202,7 @@ void attempt_serve(struct slot *s, const json_t *answer, int64_t asked_us)
     }
     log_info("claimed", "attempt=%s task=%s slot=%u epoch=%u", c.attempt, c.task ? c.task : "",
              s->index, c.epoch);
-    slot_begin(s, c.attempt, c.lease_s > 0 ? c.lease_s : 1, asked_us);
+    slot_begin(s, c.attempt, c.lease_s > 0 ? c.lease_s : 1);
     if (atomic_load(&s->agent->draining))
         slot_stop(s, STOP_DRAIN); /* drain() looked before we were live */
     if (rc == E_OK)
@@ -227,7 +226,7 @@ void attempt_hand_back(struct slot *s, const json_t *answer)
     int64_t lease_s = json_integer_value(json_object_get(answer, "lease_s"));
     if (!attempt)
         return;
-    slot_begin(s, attempt, lease_s > 0 ? lease_s : 1, clock_mono_us());
+    slot_begin(s, attempt, lease_s > 0 ? lease_s : 1);
     submit_failure(s, attempt, "draining", "the worker ends", true);
     slot_end(s);
 }

@@ -49,17 +49,23 @@ bool slot_stopped(void *ctx)
     return atomic_load(&s->cause) != STOP_NO;
 }
 
-void slot_begin(struct slot *s, const char *attempt, int64_t lease_s, int64_t asked_us)
+void slot_begin(struct slot *s, const char *attempt, int64_t lease_s)
 {
     uint64_t old;
+    /*
+     * The gateway opened the attempt just before it answered, so its lease began a moment ago; when
+     * the claim was asked says nothing, it may have waited long. The first heartbeat makes the
+     * reckoning exact.
+     */
+    int64_t now = clock_mono_us();
     pthread_mutex_lock(&s->mutex);
     while (read(s->stop_fd, &old, sizeof(old)) > 0)
         ;
     atomic_store(&s->cause, STOP_NO);
     snprintf(s->attempt, sizeof(s->attempt), "%s", attempt);
     s->lease_s = lease_s;
-    s->lease_end_us = asked_us + lease_s * 1000000;
-    s->next_beat_us = asked_us + lease_s * 1000000 / 3;
+    s->lease_end_us = now + lease_s * 1000000;
+    s->next_beat_us = now + lease_s * 1000000 / 3;
     s->live = true;
     pthread_mutex_unlock(&s->mutex);
 }
@@ -132,7 +138,7 @@ static void settle_last_claim(struct slot *s, const char *ref)
 }
 
 /* @return whether the claim's outcome is known, so that the next one needs a new reference. */
-static bool settled(struct slot *s, enum err_code rc, const struct api_reply *reply, int64_t asked,
+static bool settled(struct slot *s, enum err_code rc, const struct api_reply *reply,
                     unsigned *failures, const struct err *err)
 {
     if (rc == E_OK && reply->status == 200) {
@@ -140,7 +146,7 @@ static bool settled(struct slot *s, enum err_code rc, const struct api_reply *re
         if (atomic_load(&s->agent->draining))
             attempt_hand_back(s, reply->body);
         else
-            attempt_serve(s, reply->body, asked);
+            attempt_serve(s, reply->body);
         return true;
     }
     if (rc == E_OK && reply->status == 204) {
@@ -163,7 +169,6 @@ void *slot_main(void *arg)
         struct api_reply reply;
         if (known)
             new_claim_ref(ref);
-        int64_t asked = clock_mono_us();
         enum err_code rc = claim(s, ref, CLAIM_WAIT_S, &reply, &err);
         known = false;
         if (atomic_load(&s->agent->draining) && rc != E_OK) {
@@ -171,7 +176,7 @@ void *slot_main(void *arg)
             break;
         }
         bool idle = rc != E_OK || reply.status != 200;
-        known = settled(s, rc, &reply, asked, &failures, &err);
+        known = settled(s, rc, &reply, &failures, &err);
         int64_t wait = api_backoff_ms(failures);
         if (reply.retry_after_s * 1000 > wait)
             wait = reply.retry_after_s * 1000;

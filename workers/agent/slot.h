@@ -68,7 +68,7 @@ void slot_stop(struct slot *s, enum stop_cause cause);
 bool slot_stopped(void *ctx);
 
 /** Begin and end an attempt as far as its lease goes. */
-void slot_begin(struct slot *s, const char *attempt, int64_t lease_s, int64_t asked_us);
+void slot_begin(struct slot *s, const char *attempt, int64_t lease_s);
 void slot_end(struct slot *s);
 
 /** Monotonic time at which the lease ends. */
@@ -82,7 +82,7 @@ void *errands_main(void *arg);
 
 /** Do what a claim asks for, to its end: run, upload, sign, respond; or fail with the cause. @claim
  * the gateway's answer */
-void attempt_serve(struct slot *s, const json_t *answer, int64_t asked_us);
+void attempt_serve(struct slot *s, const json_t *answer);
 
 /** Hand back a claim that is not begun: no penalty. */
 void attempt_hand_back(struct slot *s, const json_t *answer);
