@@ -76,6 +76,8 @@ abstract contract Books is Roles {
     error TooLate(uint64 claimableAt);
     /// @notice The chunk is not part of the epoch's batch.
     error BadProof();
+    /// @notice A forced exit has begun: nothing new counts.
+    error ExitHasBegun();
     /// @notice The id's units, or more, were paid before.
     error NothingToClaim(uint32 id);
 

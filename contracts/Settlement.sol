@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Books} from "./Books.sol";
 import {Entries} from "./Entries.sol";
+import {Exit} from "./Exit.sol";
 import {Payouts} from "./Payouts.sol";
 import {Roles} from "./Roles.sol";
 import {Vouchers} from "./Vouchers.sol";
@@ -15,7 +16,7 @@ import {Vouchers} from "./Vouchers.sol";
 /// @dev What the settler can do wrong: it may list false counters and declare a false increase.
 /// It cannot pay out more than it declared, nor declare more than was deposited, nor pay anyone
 /// before `delay` has passed, nor unpay. Anyone sees a false declaration in the calldata.
-contract Settlement is Payouts, Vouchers {
+contract Settlement is Payouts, Vouchers, Exit {
     /// @notice A batch was settled.
     event Settled(
         uint64 indexed epoch,
@@ -36,7 +37,7 @@ contract Settlement is Payouts, Vouchers {
     error UnknownEntry(uint256 position);
 
     /// @param config who holds which key, and every wait
-    constructor(Config memory config) Roles(config) Books(config) {}
+    constructor(Config memory config) Roles(config) Books(config) Exit(config) {}
 
     /// @notice Settles one batch.
     /// @param epoch lastEpoch + 1, so that a batch sent twice settles once
@@ -51,6 +52,7 @@ contract Settlement is Payouts, Vouchers {
         bytes32 logRoot,
         bytes calldata entries
     ) external onlySettler {
+        if (exitAt != 0) revert ExitHasBegun();
         if (epoch != lastEpoch + 1) revert WrongEpoch(epoch, lastEpoch + 1);
         if (entries.length == 0) revert EmptyBatch();
         if (entries.length % Entries.SIZE != 0) revert RaggedBatch(entries.length);

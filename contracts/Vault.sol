@@ -18,7 +18,13 @@ contract Vault {
 
     /// @notice All that was ever deposited, in wei. Coins forced in by other means do not count.
     /// @dev Shares its slot with lastId: a settlement reads both.
-    uint224 public totalDeposited;
+    uint216 public totalDeposited;
+
+    /// @notice True once a forced exit has begun: what comes in then would never be settled.
+    bool public closed;
+
+    /// @notice All that was ever paid out of the pool, in wei; never above totalDeposited.
+    uint256 public totalPaid;
 
     /// @notice The id of an account, 0 when it has none.
     mapping(address account => uint32 id) public idOf;
@@ -45,6 +51,10 @@ contract Vault {
     error NotSettlement(address caller);
     /// @notice No account has this id.
     error UnknownId(uint32 id);
+    /// @notice A forced exit has begun: deposits are no longer taken.
+    error Closed();
+    /// @notice The pool never held this much.
+    error PoolExceeded(uint256 amount, uint256 left);
 
     /// @notice The creator becomes the Settlement for good, so the two can never be wired apart.
     constructor() {
@@ -55,9 +65,10 @@ contract Vault {
     /// @param account whom the deposit belongs to
     function deposit(address account) external payable {
         if (msg.value == 0) revert ZeroDeposit();
+        if (closed) revert Closed();
         uint32 id = register(account);
-        // No chain's supply comes near 2^224 wei, so the cast keeps every bit.
-        totalDeposited += uint224(msg.value);
+        // No chain's supply comes near 2^216 wei, so the cast keeps every bit.
+        totalDeposited += uint216(msg.value);
         deposited[id] += msg.value;
         emit Deposited(id, account, msg.value);
     }
@@ -77,6 +88,14 @@ contract Vault {
         emit Registered(id, account);
     }
 
+    /// @notice Takes no more deposits; called when a forced exit begins.
+    /// @return all that was ever deposited, which stays so
+    function close() external returns (uint256) {
+        if (msg.sender != settlement) revert NotSettlement(msg.sender);
+        closed = true;
+        return totalDeposited;
+    }
+
     /// @notice Sends coins of the pool to the account behind an id.
     /// @dev The Settlement has booked the payment before it calls, so a payee that calls back in
     /// finds nothing left to take. A payee that reverts undoes its own claim and nothing else.
@@ -86,6 +105,10 @@ contract Vault {
         if (msg.sender != settlement) revert NotSettlement(msg.sender);
         address account = accountOf[id];
         if (account == address(0)) revert UnknownId(id);
+        // The Settlement never asks for more than the pool; this does not have to believe it.
+        uint256 left = totalDeposited - totalPaid;
+        if (amount > left) revert PoolExceeded(amount, left);
+        totalPaid += amount;
         Address.sendValue(payable(account), amount);
     }
 }

@@ -44,8 +44,6 @@ abstract contract Vouchers is Books {
     error AlreadyPosted(uint32 id, uint48 earned);
     /// @notice No such voucher was posted, or it was voided.
     error NotPosted(uint32 id, uint48 earned);
-    /// @notice A forced exit has begun: no new voucher counts.
-    error ExitHasBegun();
 
     /// @notice Posts a voucher; anyone may.
     /// @param id whose earnings
