@@ -12,17 +12,25 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const tmp = process.env.OGPU_TEST_TMP || join(root, 'build/tests/tmp/demo');
 const LIMIT = { timeout: 240_000 };
 
-/** Runs the demo in a folder of its own; its exit code, its lines, its folder. */
-function demo(name, env = {}) {
+/**
+ * Runs the demo in a folder of its own; its exit code, its lines, its folder.
+ *
+ * @param hear called with all that was said so far and the process, whenever something is said
+ */
+function demo(name, env = {}, hear = () => {}) {
     const folder = join(tmp, name);
     rmSync(folder, { recursive: true, force: true });
     return new Promise((resolve) => {
         const child = spawn(join(root, 'tools/demo/run'), ['--run', folder], {
-            env: { ...process.env, KEEP: '', DEMO_BREAK: '', ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+            env: { ...process.env, KEEP: '', DEMO_BREAK: '', ...env },
+            stdio: ['ignore', 'pipe', 'pipe'], detached: true,
         });
         let text = '';
         for (const stream of [child.stdout, child.stderr]) {
-            stream.setEncoding('utf8').on('data', (chunk) => { text += chunk; });
+            stream.setEncoding('utf8').on('data', (chunk) => {
+                text += chunk;
+                hear(text, child);
+            });
         }
         child.on('close', (code) => {
             resolve({ code, text, lines: text.trimEnd().split('\n'), folder });
@@ -79,5 +87,17 @@ test('an unclaimed payout is no payout', LIMIT, async () => {
     assert.doesNotMatch(text, /demo: ok/);
     assert.deepEqual(failed_checks(text),
         ['the claim was paid', 'a stranger claimed', 'balance change = units × 10^12'], text);
+    nothing_runs(folder);
+});
+
+test('a demo that is interrupted leaves nothing running', LIMIT, async () => {
+    let told = false;
+    const { code, text, folder } = await demo('interrupt', {}, (so_far, child) => {
+        if (told || !so_far.includes(' 2. ')) return;
+        told = true;
+        process.kill(-child.pid, 'SIGTERM');
+    });
+    assert.equal(code, 130, text);
+    assert.doesNotMatch(text, /demo: ok/);
     nothing_runs(folder);
 });
