@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for most texts at the first try: a task is about 1.1 KiB. */
-#define TEXT_FIRST ((size_t)2048)
-
 /* Depth is judged before parsing: jansson would build the whole tree first. */
 static enum err_code check_depth(const char *s, size_t n, struct err *err)
 {
@@ -55,19 +52,4 @@ enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err)
         len -= 6;
     return err_set(err, E_BAD_JSON, "line %d column %d: %.*s", where.line, where.column, (int)len,
                    where.text);
-}
-
-struct text json_text(const json_t *v, struct arena *a)
-{
-    size_t room = TEXT_FIRST;
-    char *s = arena_alloc(a, room);
-    size_t n = json_dumpb(v, s, room, JSON_COMPACT | JSON_ENCODE_ANY);
-
-    if (n == 0)
-        abort();     /* a value that we built wrongly ourselves */
-    if (n >= room) { /* it says how much it needs; the NUL is ours */
-        s = arena_alloc(a, n + 1);
-        json_dumpb(v, s, n, JSON_COMPACT | JSON_ENCODE_ANY);
-    }
-    return (struct text){s, n};
 }

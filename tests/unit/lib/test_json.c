@@ -202,16 +202,61 @@ static void test_errors_do_not_quote_the_body(void **state)
     assert_non_null(strstr(err.text, "line 1"));
 }
 
-static void test_text(void **state)
+/* Written, read back and compared; and as short as jansson's own compact form. */
+static void assert_text_of(const char *json)
 {
     struct arena *a = arena_new();
-    json_t *v = json_pack("{s:[i,b,n]}", "k", 5, 1);
+    json_t *v = json_loads(json, JSON_DECODE_ANY, NULL);
+    char *theirs = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    struct text ours = json_text(v, a);
+    json_t *back = json_loadb(ours.s, ours.n, JSON_DECODE_ANY, NULL);
 
-    (void)state;
-    assert_string_equal(json_text(v, a).s, "{\"k\":[5,true,null]}");
-    assert_int_equal(json_text(v, a).n, 19);
+    assert_non_null(back);
+    assert_true(json_equal(v, back));
+    assert_int_equal(ours.n, strlen(theirs));
+    assert_int_equal(strlen(ours.s), ours.n);
+    json_decref(back);
+    free(theirs);
     json_decref(v);
     arena_free(a);
+}
+
+static void test_text(void **state)
+{
+    static const char *const values[] = {
+        "{\"k\":[5,true,null]}",
+        "[]",
+        "{}",
+        "\"\"",
+        "null",
+        "false",
+        "[[[[]]],{\"a\":{}}]",
+        "[0,-1,9223372036854775807,-9223372036854775808]",
+        "[0.5,1.0,-0.0,1e300,1e-300,0.1]",
+        "\"quote \\\" backslash \\\\ slash / \\b\\t\\n\\f\\r \\u0001\\u000b\\u001f \\u007f\"",
+        "{\"\\\"key\\n\":\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \\u2028\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        assert_text_of(values[i]);
+}
+
+/* Around every size at which the text has to move. */
+static void test_long_texts(void **state)
+{
+    static char json[9000];
+
+    (void)state;
+    for (size_t n = 2000; n<8900; n += n> 2030 && n < 2060 ? 1 : 97) {
+        json[0] = '"';
+        memset(json + 1, n % 2 ? 'x' : '"', n);
+        if (n % 2 == 0)
+            for (size_t i = 1; i < n; i += 2)
+                json[i] = '\\';
+        memcpy(json + n + 1, "\"", 2);
+        assert_text_of(json);
+    }
 }
 
 int main(void)
@@ -225,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_errors_do_not_quote_the_body),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_long_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
