@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { healthyBooks } from '../support/books.mjs';
 import { withPostgres } from '../support/postgres.mjs';
 import { root, Sql } from '../support/sql.mjs';
 
-const binary = join(root, process.env.BUILD ?? 'build', 'bin', 'ogpu-auditor');
+const binary = resolve(root, process.env.BUILD ?? 'build', 'bin', 'ogpu-auditor');
 const queries = new Map(readFileSync(join(root, 'auditor', 'invariants.sql'), 'utf8').split(/^-- name: /m).slice(1)
     .map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n'))]));
 
