@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # tools/stack/lib.sh comes first
+# shellcheck disable=SC2034,SC2154  # tools/stack/lib.sh comes first, run reads demo_dir
 # SPDX-License-Identifier: MIT
 # How the demo speaks, asks the gateway and waits. Sourced by run.
 

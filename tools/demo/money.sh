@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # run and the files it sources set the rest
+# shellcheck disable=SC2034,SC2154  # run and the files it sources set the rest
 # SPDX-License-Identifier: MIT
 # The second half of the story: the money, from the ledger to the payee's own address. Nothing here
 # ends the demo when it does not come: what is missing is the verdict's to say.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # run and the files it sources set the rest
+# shellcheck disable=SC2034,SC2154  # run and the files it sources set the rest
 # SPDX-License-Identifier: MIT
 # The first half of the story: from an empty stack to a verified result. One function an act.
 
