@@ -13,9 +13,12 @@ struct state {
 
 static enum op_next show(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
+
     if (!found(op, E_PROVIDER_NOT_FOUND))
         return OP_REPLY;
-    return reply_tagged(op, view_provider_read(op->rows, clock_wall_us()));
+    view_provider_read(o, NULL, op->rows, clock_wall_us());
+    return reply_tagged(op, o);
 }
 
 static enum op_next answer(struct op *op)

@@ -12,7 +12,7 @@ static enum op_next show(struct op *op)
     if (!found(op, E_TASK_NOT_FOUND))
         return OP_REPLY;
     post_closed(op->app->queue, t->source, t->id);
-    return op_json_tagged(op, view_task(t), view_task_tag(t, op->arena));
+    return reply_task(op, t);
 }
 
 static enum op_next answer(struct op *op)

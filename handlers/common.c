@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "handlers/view.h"
 #include "lib/arena.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
@@ -72,25 +73,49 @@ struct bytes digests_of(const struct op *op, const json_t *list)
     return bytes_of(out, 32 * n);
 }
 
-const char *tag_of(const struct op *op, const json_t *body)
+#define JSON_TYPE "application/json"
+
+static const char *tag_of(struct op *op, struct text body)
 {
-    struct text t = json_text(body, op->arena);
-    struct digest d = sha256(t.s, t.n);
+    struct digest d = sha256(body.s, body.n);
     char *tag = arena_alloc(op->arena, 17);
 
     hex_encode(d.b, 8, tag);
     return tag;
 }
 
-enum op_next reply_tagged(struct op *op, json_t *body_stolen)
+enum op_next reply(struct op *op, int status, const struct json_out *o)
 {
-    return op_json_tagged(op, body_stolen, tag_of(op, body_stolen));
+    struct text body = json_out_text(o);
+
+    return op_bytes(op, status, body.s, body.n, JSON_TYPE);
 }
 
-enum op_next reply_created(struct op *op, json_t *body_stolen, const char *location)
+enum op_next reply_tagged(struct op *op, const struct json_out *o)
+{
+    struct text body = json_out_text(o);
+
+    return op_tagged(op, 200, body.s, body.n, JSON_TYPE, tag_of(op, body));
+}
+
+enum op_next reply_created(struct op *op, const struct json_out *o, const char *location,
+                           const char *tag)
 {
     op_header(op, "Location", location);
-    return op_json(op, 201, body_stolen);
+    if (tag)
+        op_header(op, "ETag",
+                  arena_printf(op->arena, "\"%s\"", *tag ? tag : tag_of(op, json_out_text(o))));
+    return reply(op, 201, o);
+}
+
+enum op_next reply_task(struct op *op, const struct sql_task_get_row *t)
+{
+    struct json_out *o = json_out_new(op->arena);
+    struct text body;
+
+    view_task(o, NULL, t);
+    body = json_out_text(o);
+    return op_tagged(op, 200, body.s, body.n, JSON_TYPE, view_task_tag(t, op->arena));
 }
 
 bool written(struct op *op, struct text outcome, bool replayed)

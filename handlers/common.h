@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "handlers/json_out.h"
 #include "lib/bytes.h"
 #include "server/op.h"
 
@@ -27,14 +28,22 @@ const char *uuid_text(const struct op *op, struct uuid id);
 /** Hex digests of a list that the field table has checked, one behind the other, in the arena. */
 struct bytes digests_of(const struct op *op, const json_t *list);
 
-/** An ETag's text made from the representation itself, in the arena. */
-const char *tag_of(const struct op *op, const json_t *body);
+/** 200, 202 or 201 with this body. */
+enum op_next reply(struct op *op, int status, const struct json_out *o);
 
-/** 200 with an ETag made from the representation itself; takes `body_stolen`. */
-enum op_next reply_tagged(struct op *op, json_t *body_stolen);
+/** 200 with an ETag made from the representation itself. */
+enum op_next reply_tagged(struct op *op, const struct json_out *o);
 
-/** 201 with Location. */
-enum op_next reply_created(struct op *op, json_t *body_stolen, const char *location);
+/**
+ * 201 with Location and, for single resources, ETag.
+ *
+ * @tag  NULL: none; "": made from the representation
+ */
+enum op_next reply_created(struct op *op, const struct json_out *o, const char *location,
+                           const char *tag);
+
+/** 200 with a Task and its ETag. */
+enum op_next reply_task(struct op *op, const struct sql_task_get_row *t);
 
 /**
  * Judge a write's answer: sets the problem for a failed call or an outcome other than 'ok'.

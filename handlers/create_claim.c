@@ -81,6 +81,7 @@ static enum op_next rest(struct op *op)
 
 static enum op_next viewed(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
     const struct sql_claim_view_row *row = op->rows;
 
     if (!found(op, E_ATTEMPT_NOT_FOUND))
@@ -88,7 +89,8 @@ static enum op_next viewed(struct op *op)
     /* The claim_ref of an attempt that is over: there is nothing left to run. */
     if (!text_is(row->state, "live"))
         return op_empty(op, 204);
-    return op_json(op, 200, view_claim(row, op->app->lease_s));
+    view_claim(o, NULL, row, op->app->lease_s);
+    return reply(op, 200, o);
 }
 
 static enum op_next view(struct op *op, struct uuid attempt)

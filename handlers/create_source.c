@@ -10,7 +10,7 @@ static enum op_next answer(struct op *op)
     const struct sql_source_create_row *row = op->rows;
     struct sql_source_get_row source;
     char id[ID_TEXT_MAX];
-    json_t *body;
+    struct json_out *o;
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), op->n_rows && row->replayed))
         return OP_REPLY;
@@ -26,10 +26,9 @@ static enum op_next answer(struct op *op)
         .updated_at = row->created_at,
     };
     id_format(ID_SOURCE, row->id, id);
-    op_header(op, "Location", arena_printf(op->arena, "/v1/sources/%s", id));
-    body = view_source(&source);
-    op_header(op, "ETag", arena_printf(op->arena, "\"%s\"", tag_of(op, body)));
-    return op_json(op, 201, body);
+    o = json_out_new(op->arena);
+    view_source(o, NULL, &source);
+    return reply_created(op, o, arena_printf(op->arena, "/v1/sources/%s", id), "");
 }
 
 static enum op_next parse(struct op *op)

@@ -39,6 +39,7 @@ static enum op_next answer(struct op *op)
     const struct sql_task_submit *call = op->state;
     const struct sql_task_submit_row *row = op->rows;
     struct sql_task_get_row task;
+    struct json_out *o;
     char id[ID_TEXT_MAX];
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), op->n_rows && row->replayed))
@@ -49,8 +50,10 @@ static enum op_next answer(struct op *op)
     KILLPOINT("g6");
     task = task_of(op, row);
     id_format(ID_TASK, row->id, id);
-    op_header(op, "ETag", arena_printf(op->arena, "\"%s\"", view_task_tag(&task, op->arena)));
-    return reply_created(op, view_task(&task), arena_printf(op->arena, "/v1/tasks/%s", id));
+    o = json_out_new(op->arena);
+    view_task(o, NULL, &task);
+    return reply_created(op, o, arena_printf(op->arena, "/v1/tasks/%s", id),
+                         view_task_tag(&task, op->arena));
 }
 
 static enum op_next parse(struct op *op)

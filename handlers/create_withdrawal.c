@@ -5,6 +5,7 @@
 
 static enum op_next answer(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
     const struct in_create_withdrawal *in = op->in;
     const struct sql_withdrawal_create_row *row = op->rows;
     struct sql_withdrawal_list_row w;
@@ -17,7 +18,8 @@ static enum op_next answer(struct op *op)
         .created_at = row->created_at,
         .settlement = text_of("pending"),
     };
-    return op_json(op, 201, view_withdrawal(&w, op->who.address));
+    view_withdrawal(o, NULL, &w, op->who.address);
+    return reply(op, 201, o);
 }
 
 static enum op_next parse(struct op *op)

@@ -9,6 +9,7 @@ static enum op_next answer(struct op *op)
 {
     const struct in_fail_attempt *in = op->in;
     const struct sql_attempt_end_row *row = op->rows;
+    struct json_out *o = json_out_new(op->arena);
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
@@ -18,10 +19,12 @@ static enum op_next answer(struct op *op)
         post_reopen(op->app->queue, row->source, row->task);
     else
         post_moved(op->app->queue, row->task);
-    return op_json(op, 200,
-                   json_pack("{s:o, s:o, s:s}", "attempt", view_id(ID_ATTEMPT, in->attempt), "task",
-                             view_id(ID_TASK, row->task), "status",
-                             in->released ? "released" : "failed"));
+    put_open(o, NULL, '{');
+    put_id(o, "attempt", ID_ATTEMPT, in->attempt);
+    put_id(o, "task", ID_TASK, row->task);
+    put_string(o, "status", in->released ? "released" : "failed");
+    put_close(o, '}');
+    return reply(op, 200, o);
 }
 
 static enum op_next loaded(struct op *op)

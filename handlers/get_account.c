@@ -5,9 +5,12 @@
 
 static enum op_next answer(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
+
     if (!found(op, E_INTERNAL))
         return OP_REPLY;
-    return reply_tagged(op, view_account(op->app, op->rows));
+    view_account(o, NULL, op->app, op->rows);
+    return reply_tagged(op, o);
 }
 
 static enum op_next parse(struct op *op)

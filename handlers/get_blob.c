@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -27,14 +28,14 @@ static void drop(void *arg)
     d->fd = -1;
 }
 
-/* Whether If-None-Match names this digest: a list of tags, weak or strong, or *. */
-static bool has_it(struct text if_none_match, const char *hex)
+/* Whether If-None-Match names this tag, quotes and all: a list of tags, weak or strong, or *. */
+static bool has_it(struct text if_none_match, const char *etag)
 {
     if (if_none_match.s == NULL)
         return false;
     if (text_is(if_none_match, "*"))
         return true;
-    return memmem(if_none_match.s, if_none_match.n, hex, 64) != NULL;
+    return memmem(if_none_match.s, if_none_match.n, etag, strlen(etag)) != NULL;
 }
 
 /* RFC 9530: of the whole representation it would be Repr-Digest; on a part Content-Digest would be
@@ -52,6 +53,7 @@ static enum op_next opened(struct op *op)
     const struct in_get_blob *in = op->in;
     struct download *d = op->state;
     struct range range;
+    const char *etag;
     char hex[65];
     enum range_kind kind;
     int fd = d->fd;
@@ -59,9 +61,10 @@ static enum op_next opened(struct op *op)
     if (op->err.code != E_OK)
         return op_fail_err(op);
     hex_encode(in->sha256.b, sizeof(in->sha256.b), hex);
-    op_header(op, "ETag", arena_printf(op->arena, "\"%s\"", hex));
+    etag = arena_printf(op->arena, "\"%s\"", hex);
+    op_header(op, "ETag", etag);
     op_header(op, "Cache-Control", "private, no-cache");
-    if (has_it(op->if_none_match, hex))
+    if (has_it(op->if_none_match, etag))
         return op_empty(op, 304);
     op_header(op, "Accept-Ranges", "bytes");
     kind = range_read(op->range, d->size, &range);

@@ -14,12 +14,13 @@ struct state {
 
 static enum op_next answer(struct op *op)
 {
-    const struct in_get_proof *in = op->in;
     const struct state *s = op->state;
+    struct json_out *o = json_out_new(op->arena);
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
-    return reply_tagged(op, view_proof(op->app, in->address, s->row, &s->parts));
+    view_proof(o, op->app, s->row, &s->parts);
+    return reply_tagged(op, o);
 }
 
 /* From the very entries of the calldata, not from the rows they were made of; a proof that would
@@ -67,6 +68,7 @@ static enum op_next parse(struct op *op)
     struct state *s = arena_alloc(op->arena, sizeof(*s));
 
     s->call.address = address_bytes(op, in->address);
+    s->parts.address = in->address;
     op->state = s;
     return op_call(op, SQL_PROOF_GET, &s->call, hash64(in->address.b, 20), 0, loaded);
 }

@@ -5,9 +5,12 @@
 
 static enum op_next answer(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
+
     if (!found(op, E_BATCH_NOT_FOUND))
         return OP_REPLY;
-    return reply_tagged(op, view_settlement_read(op->app, op->rows));
+    view_settlement_read(o, NULL, op->app, op->rows);
+    return reply_tagged(op, o);
 }
 
 static enum op_next parse(struct op *op)

@@ -25,7 +25,7 @@ static enum op_next answer(struct op *op)
         topic = bell_task(in->task);
         return op_wait(op, &topic, 1, deadline, look);
     }
-    return op_json_tagged(op, view_task(t), view_task_tag(t, op->arena));
+    return reply_task(op, t);
 }
 
 static enum op_next look(struct op *op)

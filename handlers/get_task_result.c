@@ -9,8 +9,12 @@ static enum op_next answer(struct op *op)
 
     if (!found(op, E_TASK_NOT_FOUND))
         return OP_REPLY;
-    if (!uuid_is_zero(t->response))
-        return reply_tagged(op, view_task_result(t));
+    if (!uuid_is_zero(t->response)) {
+        struct json_out *o = json_out_new(op->arena);
+
+        view_task_result(o, NULL, t);
+        return reply_tagged(op, o);
+    }
     if (t->finished_at != 0)
         return op_fail(op, E_TASK_CLOSED, "The task is %.*s and has no result.", (int)t->status.n,
                        t->status.s);

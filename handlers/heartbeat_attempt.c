@@ -8,13 +8,17 @@ static enum op_next answer(struct op *op)
 {
     const struct in_heartbeat_attempt *in = op->in;
     const struct sql_attempt_heartbeat_row *row = op->rows;
+    struct json_out *o = json_out_new(op->arena);
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
-    return op_json(op, 200,
-                   json_pack("{s:o, s:o, s:b, s:o}", "attempt", view_id(ID_ATTEMPT, in->attempt),
-                             "lease_until", view_time(row->lease_until), "stop", row->stop,
-                             "reason", row->stop ? view_text(row->reason) : json_null()));
+    put_open(o, NULL, '{');
+    put_id(o, "attempt", ID_ATTEMPT, in->attempt);
+    put_time(o, "lease_until", row->lease_until);
+    put_bool(o, "stop", row->stop);
+    put_text(o, "reason", row->stop ? row->reason : text_of(NULL));
+    put_close(o, '}');
+    return reply(op, 200, o);
 }
 
 static enum op_next parse(struct op *op)

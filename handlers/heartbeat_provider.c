@@ -7,13 +7,16 @@ static enum op_next answer(struct op *op)
 {
     const struct in_heartbeat_provider *in = op->in;
     const struct sql_provider_heartbeat_row *row = op->rows;
+    struct json_out *o = json_out_new(op->arena);
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
-    return op_json(op, 200,
-                   json_pack("{s:o, s:o, s:i}", "provider", view_id(ID_PROVIDER, in->provider),
-                             "last_seen_at", view_time(row->last_seen_at), "next_heartbeat_s",
-                             PROVIDER_HEARTBEAT_S));
+    put_open(o, NULL, '{');
+    put_id(o, "provider", ID_PROVIDER, in->provider);
+    put_time(o, "last_seen_at", row->last_seen_at);
+    put_int(o, "next_heartbeat_s", PROVIDER_HEARTBEAT_S);
+    put_close(o, '}');
+    return reply(op, 200, o);
 }
 
 static enum op_next parse(struct op *op)

@@ -10,14 +10,14 @@ static enum op_next answer(struct op *op)
     const struct in_list_providers *in = op->in;
     const struct sql_provider_list_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
-    json_t *data;
+    struct json_out *o;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
-    data = json_array();
+    o = page_open(op);
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(data, view_provider(&rows[i], clock_wall_us()));
-    return page_end(op, data, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
+        view_provider(o, NULL, &rows[i], clock_wall_us());
+    return page_end(op, o, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
                     arena_printf(op->arena, "limit=%d", (int)in->limit));
 }
 

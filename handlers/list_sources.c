@@ -30,18 +30,18 @@ static enum op_next answer(struct op *op)
     const struct in_list_sources *in = op->in;
     const struct sql_source_list_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
-    json_t *data;
+    struct json_out *o;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
-    data = json_array();
+    o = page_open(op);
     for (size_t i = 0; i < n; i++) {
         struct sql_source_get_row s;
 
         memcpy(&s, &rows[i], sizeof(s));
-        json_array_append_new(data, view_source(&s));
+        view_source(o, NULL, &s);
     }
-    return page_end(op, data, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
+    return page_end(op, o, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
                     query_of(op));
 }
 

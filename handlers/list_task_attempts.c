@@ -8,15 +8,15 @@ static enum op_next answer(struct op *op)
 {
     const struct in_list_task_attempts *in = op->in;
     const struct sql_task_attempts_row *rows = op->rows;
-    json_t *data;
+    struct json_out *o;
 
     if (!found(op, E_TASK_NOT_FOUND))
         return OP_REPLY;
-    data = json_array();
+    o = page_open(op);
     /* A task without attempts is one row of nothing. */
     for (size_t i = 0; i < op->n_rows && rows[i].has_epoch; i++)
-        json_array_append_new(data, view_attempt(in->task, &rows[i]));
-    return page_end(op, data, false, NULL, 0, "");
+        view_attempt(o, NULL, in->task, &rows[i]);
+    return page_end(op, o, false, NULL, 0, "");
 }
 
 static enum op_next parse(struct op *op)

@@ -9,15 +9,15 @@ static enum op_next answer(struct op *op)
     const struct in_list_task_events *in = op->in;
     const struct sql_task_events_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
-    json_t *data;
+    struct json_out *o;
 
     if (!found(op, E_TASK_NOT_FOUND))
         return OP_REPLY;
-    data = json_array();
+    o = page_open(op);
     /* Nothing behind the cursor is one row of nothing. */
     for (size_t i = 0; i < n && rows[i].has_seq; i++)
-        json_array_append_new(data, view_task_event(&rows[i]));
-    return page_end(op, data, op->n_rows > n, &rows[n - 1].seq, sizeof(rows->seq),
+        view_task_event(o, NULL, &rows[i]);
+    return page_end(op, o, op->n_rows > n, &rows[n - 1].seq, sizeof(rows->seq),
                     arena_printf(op->arena, "limit=%d", (int)in->limit));
 }
 

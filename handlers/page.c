@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "handlers/common.h"
 #include "lib/arena.h"
 #include "lib/hash.h"
 #include "lib/keytext.h"
@@ -84,20 +85,31 @@ bool page_begin(struct op *op, bool has_cursor, struct text cursor, void *key, s
     return false;
 }
 
-enum op_next page_end(struct op *op, json_t *data_stolen, bool more, const void *key, size_t n,
+struct json_out *page_open(struct op *op)
+{
+    struct json_out *o = json_out_new(op->arena);
+
+    put_open(o, NULL, '{');
+    put_open(o, "data", '[');
+    return o;
+}
+
+enum op_next page_end(struct op *op, struct json_out *o, bool more, const void *key, size_t n,
                       const char *query)
 {
     char cursor[CURSOR_MAX];
-    json_t *next = json_null();
 
+    put_close(o, ']');
+    put_bool(o, "has_more", more);
     if (more) {
         cursor_format(op->route->operation, key, n, cursor);
-        next = json_string(cursor);
+        put_string(o, "next_cursor", cursor);
         op_header(op, "Link",
                   arena_printf(op->arena, "<%.*s?%s&cursor=%s>; rel=\"next\"", (int)op->path.n,
                                op->path.s, query, cursor));
+    } else {
+        put_null(o, "next_cursor");
     }
-    return op_json(
-        op, 200,
-        json_pack("{s:o, s:b, s:o}", "data", data_stolen, "has_more", more, "next_cursor", next));
+    put_close(o, '}');
+    return reply(op, 200, o);
 }

@@ -2,10 +2,10 @@
 #ifndef HANDLERS_PAGE_H
 #define HANDLERS_PAGE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "handlers/json_out.h"
 #include "lib/bytes.h"
 #include "server/op.h"
 
@@ -31,15 +31,17 @@ bool cursor_parse(const char *operation, struct text cursor, void *key, size_t n
  */
 bool page_begin(struct op *op, bool has_cursor, struct text cursor, void *key, size_t n);
 
+/** Begin a page {data: […; the rows follow, with NULL for their names. */
+struct json_out *page_open(struct op *op);
+
 /**
- * Answer a page {data, has_more, next_cursor} with its Link header.
+ * End and answer a page {data, has_more, next_cursor} with its Link header.
  *
- * @data_stolen  the rows of this page
- * @more         whether there are rows behind it
- * @key          of the last row; `n` bytes
- * @query        other parameters to repeat in the link, e.g. "status=queued&limit=20"
+ * @more   whether there are rows behind it
+ * @key    of the last row; `n` bytes
+ * @query  other parameters to repeat in the link, e.g. "status=queued&limit=20"
  */
-enum op_next page_end(struct op *op, json_t *data_stolen, bool more, const void *key, size_t n,
+enum op_next page_end(struct op *op, struct json_out *o, bool more, const void *key, size_t n,
                       const char *query);
 
 #endif

@@ -31,15 +31,18 @@ static enum op_next answer(struct op *op)
     const struct upload *u = op->state;
     const struct sql_blob_put_row *row = op->rows;
     char hex[65];
-    json_t *body;
+    struct json_out *o = json_out_new(op->arena);
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
     hex_encode(in->sha256.b, sizeof(in->sha256.b), hex);
-    body = json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)u->call.size);
+    put_open(o, NULL, '{');
+    put_string(o, "sha256", hex);
+    put_int(o, "size", u->call.size);
+    put_close(o, '}');
     if (!row->created)
-        return op_json(op, 200, body);
-    return reply_created(op, body, arena_printf(op->arena, "/v1/blobs/%s", hex));
+        return reply(op, 200, o);
+    return reply_created(op, o, arena_printf(op->arena, "/v1/blobs/%s", hex), NULL);
 }
 
 static enum op_next committed(struct op *op)

@@ -7,6 +7,7 @@
 
 static enum op_next answer(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
     const struct sql_registration_put *call = op->state;
     const struct sql_registration_put_row *row = op->rows;
     struct sql_registration_get_row r;
@@ -20,7 +21,8 @@ static enum op_next answer(struct op *op)
         .manifest_hash = call->manifest_hash,
         .created_at = row->created_at,
     };
-    return op_json(op, 200, view_registration(call->source, &r));
+    view_registration(o, NULL, call->source, &r);
+    return reply(op, 200, o);
 }
 
 static void verify(struct op *op)

@@ -19,15 +19,17 @@ static enum op_next show(struct op *op)
     struct state *s = op->state;
     const struct sql_provider_get_row *p = op->rows;
     char id[ID_TEXT_MAX];
-    json_t *body;
+    struct json_out *o = json_out_new(op->arena);
 
     if (!found(op, E_PROVIDER_NOT_FOUND))
         return OP_REPLY;
     id_format(ID_PROVIDER, p->id, id);
-    body = json_pack("{s:o, s:s}", "provider", view_provider_read(p, clock_wall_us()), "token",
-                     s->token);
+    put_open(o, NULL, '{');
+    view_provider_read(o, "provider", p, clock_wall_us());
+    put_string(o, "token", s->token);
+    put_close(o, '}');
     wipe(s->token, sizeof(s->token));
-    return reply_created(op, body, arena_printf(op->arena, "/v1/providers/%s", id));
+    return reply_created(op, o, arena_printf(op->arena, "/v1/providers/%s", id), NULL);
 }
 
 static enum op_next answer(struct op *op)

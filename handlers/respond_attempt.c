@@ -22,16 +22,20 @@ static enum op_next answer(struct op *op)
 {
     const struct in_respond_attempt *in = op->in;
     const struct sql_response_submit_row *row = op->rows;
+    struct json_out *o = json_out_new(op->arena);
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
     KILLPOINT("g5");
     op->app->check(op->app, row->id);
     post_moved(op->app->queue, row->task);
-    return op_json(op, 202,
-                   json_pack("{s:o, s:o, s:o, s:s}", "response", view_id(ID_RESPONSE, row->id),
-                             "attempt", view_id(ID_ATTEMPT, in->attempt), "task",
-                             view_id(ID_TASK, row->task), "status", "verifying"));
+    put_open(o, NULL, '{');
+    put_id(o, "response", ID_RESPONSE, row->id);
+    put_id(o, "attempt", ID_ATTEMPT, in->attempt);
+    put_id(o, "task", ID_TASK, row->task);
+    put_string(o, "status", "verifying");
+    put_close(o, '}');
+    return reply(op, 202, o);
 }
 
 static void verify(struct op *op)

@@ -5,9 +5,12 @@
 
 static enum op_next show(struct op *op)
 {
+    struct json_out *o = json_out_new(op->arena);
+
     if (!found(op, E_SOURCE_NOT_FOUND))
         return OP_REPLY;
-    return reply_tagged(op, view_source(op->rows));
+    view_source(o, NULL, op->rows);
+    return reply_tagged(op, o);
 }
 
 static enum op_next answer(struct op *op)

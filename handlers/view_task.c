@@ -1,83 +1,121 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
+#include <jansson.h>
 
 #include "handlers/view.h"
 #include "lib/json.h"
+#include "lib/log.h"
 
-static json_t *task_path(struct uuid id, const char *after)
+/* [{media_type, name, sha256, size}] as the provider signed it, each with the path of its bytes. */
+static void put_outputs(struct json_out *o, struct text stored)
 {
-    char text[ID_TEXT_MAX];
+    json_t *list = NULL;
+    struct err err;
+    size_t i;
+    json_t *file;
 
-    id_format(ID_TASK, id, text);
-    return json_sprintf("/v1/tasks/%s%s", text, after);
+    if (json_parse(stored.s, stored.n, &list, &err) != E_OK)
+        log_error("stored_outputs_unreadable", "reason=%s", err.text);
+    put_open(o, "outputs", '[');
+    json_array_foreach(list, i, file)
+    {
+        const char *hex = json_string_value(json_object_get(file, "sha256"));
+        char path[16 + 64];
+
+        snprintf(path, sizeof(path), "/v1/blobs/%.64s", hex ? hex : "");
+        put_open(o, NULL, '{');
+        put_string(o, "name", json_string_value(json_object_get(file, "name")));
+        put_string(o, "media_type", json_string_value(json_object_get(file, "media_type")));
+        put_int(o, "size", json_integer_value(json_object_get(file, "size")));
+        put_string(o, "sha256", hex);
+        put_string(o, "url", path);
+        put_close(o, '}');
+    }
+    put_close(o, ']');
+    json_decref(list);
 }
 
-static json_t *fee_of(const struct sql_task_get_row *t)
+void view_task_result(struct json_out *o, const char *name, const struct sql_task_get_row *t)
+{
+    put_open(o, name, '{');
+    put_id(o, "response", ID_RESPONSE, t->response);
+    put_id(o, "attempt", ID_ATTEMPT, t->attempt);
+    put_id(o, "provider", ID_PROVIDER, t->provider);
+    put_outputs(o, t->outputs);
+    put_hex(o, "output_digest", "", t->output_digest);
+    put_hex(o, "signature", "0x", t->signature);
+    put_time(o, "accepted_at", t->accepted_at);
+    put_close(o, '}');
+}
+
+static void put_error(struct json_out *o, struct text code, struct text message)
+{
+    if (code.s == NULL) {
+        put_null(o, "error");
+        return;
+    }
+    put_open(o, "error", '{');
+    put_text(o, "code", code);
+    put_text(o, "message", message.s ? message : text_of(""));
+    put_close(o, '}');
+}
+
+static void put_settlement(struct json_out *o, const struct sql_task_get_row *t)
+{
+    put_open(o, "settlement", '{');
+    put_text(o, "status", t->settlement);
+    put_id(o, "batch", ID_BATCH, t->batch);
+    put_hex(o, "tx_hash", "0x", t->tx_hash);
+    put_close(o, '}');
+}
+
+static void put_urls(struct json_out *o, struct uuid id)
+{
+    put_open(o, "urls", '{');
+    put_path(o, "self", "/v1/tasks/", ID_TASK, id, "");
+    put_path(o, "cancel", "/v1/tasks/", ID_TASK, id, "/cancel");
+    put_path(o, "result", "/v1/tasks/", ID_TASK, id, "/result");
+    put_path(o, "attempts", "/v1/tasks/", ID_TASK, id, "/attempts");
+    put_path(o, "events", "/v1/tasks/", ID_TASK, id, "/events");
+    put_close(o, '}');
+}
+
+static struct wei fee_of(const struct sql_task_get_row *t)
 {
     struct wei fee = {{0}};
 
     /* The table's CHECK bounds fee_bps, so this cannot fail; 0 would be the honest answer. */
     (void)!wei_fee(t->reward, (uint32_t)t->fee_bps, &fee, NULL);
-    return view_wei(fee);
+    return fee;
 }
 
-json_t *view_task_result(const struct sql_task_get_row *t)
+void view_task(struct json_out *o, const char *name, const struct sql_task_get_row *t)
 {
-    json_t *outputs = view_stored(t->outputs);
-    size_t i;
-    json_t *file;
-
-    json_array_foreach(outputs, i, file)
-    {
-        json_object_set_new(
-            file, "url",
-            json_sprintf("/v1/blobs/%s", json_string_value(json_object_get(file, "sha256"))));
-    }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "response",
-                     view_id(ID_RESPONSE, t->response), "attempt", view_id(ID_ATTEMPT, t->attempt),
-                     "provider", view_id(ID_PROVIDER, t->provider), "outputs", outputs,
-                     "output_digest", view_hex(t->output_digest), "signature",
-                     view_chain_hex(t->signature), "accepted_at", view_time(t->accepted_at));
-}
-
-static json_t *error_of(const struct sql_task_get_row *t)
-{
-    if (t->error_code.s == NULL)
-        return json_null();
-    return json_pack("{s:o, s:o}", "code", view_text(t->error_code), "message",
-                     t->error_message.s ? view_text(t->error_message) : json_string(""));
-}
-
-static json_t *urls_of(struct uuid id)
-{
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "self", task_path(id, ""), "cancel",
-                     task_path(id, "/cancel"), "result", task_path(id, "/result"), "attempts",
-                     task_path(id, "/attempts"), "events", task_path(id, "/events"));
-}
-
-json_t *view_task(const struct sql_task_get_row *t)
-{
-    json_t *o =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:i, s:i}", "id",
-                  view_id(ID_TASK, t->id), "status", view_text(t->status), "source",
-                  view_id(ID_SOURCE, t->source), "manifest_hash", view_hex(t->manifest_hash),
-                  "function", view_text(t->function), "input_digest", view_hex(t->input_digest),
-                  "reward", view_wei(t->reward), "fee", fee_of(t), "racers", t->racers, "delivery",
-                  view_text(t->delivery), "live", t->live, "attempts", t->attempts);
-
-    json_object_set_new(o, "result", uuid_is_zero(t->response) ? json_null() : view_task_result(t));
-    json_object_set_new(o, "error", error_of(t));
-    json_object_set_new(o, "settlement",
-                        json_pack("{s:o, s:o, s:o}", "status", view_text(t->settlement), "batch",
-                                  view_id(ID_BATCH, t->batch), "tx_hash",
-                                  view_chain_hex(t->tx_hash)));
-    json_object_set_new(o, "metadata", view_stored(t->metadata));
-    json_object_set_new(o, "created_at", view_time(t->created_at));
-    json_object_set_new(o, "updated_at", view_time(t->updated_at));
-    json_object_set_new(o, "expires_at", view_time(t->expires_at));
-    json_object_set_new(o, "finished_at", view_time(t->finished_at));
-    json_object_set_new(o, "urls", urls_of(t->id));
-    return o;
+    put_open(o, name, '{');
+    put_id(o, "id", ID_TASK, t->id);
+    put_text(o, "status", t->status);
+    put_id(o, "source", ID_SOURCE, t->source);
+    put_hex(o, "manifest_hash", "", t->manifest_hash);
+    put_text(o, "function", t->function);
+    put_hex(o, "input_digest", "", t->input_digest);
+    put_wei(o, "reward", t->reward);
+    put_wei(o, "fee", fee_of(t));
+    put_int(o, "racers", t->racers);
+    put_text(o, "delivery", t->delivery);
+    put_int(o, "live", t->live);
+    put_int(o, "attempts", t->attempts);
+    if (uuid_is_zero(t->response))
+        put_null(o, "result");
+    else
+        view_task_result(o, "result", t);
+    put_error(o, t->error_code, t->error_message);
+    put_settlement(o, t);
+    put_raw(o, "metadata", t->metadata);
+    put_time(o, "created_at", t->created_at);
+    put_time(o, "updated_at", t->updated_at);
+    put_time(o, "expires_at", t->expires_at);
+    put_time(o, "finished_at", t->finished_at);
+    put_urls(o, t->id);
+    put_close(o, '}');
 }
 
 const char *view_task_tag(const struct sql_task_get_row *t, struct arena *a)
@@ -89,70 +127,67 @@ const char *view_task_tag(const struct sql_task_get_row *t, struct arena *a)
                         t->tx_hash.n == 32 ? t->tx_hash.p[1] : 0);
 }
 
-static json_t *attempt_error_of(const struct sql_task_attempts_row *r)
+void view_attempt(struct json_out *o, const char *name, struct uuid task,
+                  const struct sql_task_attempts_row *r)
 {
-    struct text message = r->error_message.s ? r->error_message : r->reason;
-
-    if (r->error_code.s == NULL)
-        return json_null();
-    return json_pack("{s:o, s:o}", "code", view_text(r->error_code), "message",
-                     message.s ? view_text(message) : json_string(""));
+    put_open(o, name, '{');
+    put_id(o, "id", ID_ATTEMPT, r->id);
+    put_id(o, "task", ID_TASK, task);
+    put_id(o, "provider", ID_PROVIDER, r->provider);
+    put_int(o, "epoch", r->epoch);
+    put_text(o, "status", r->state);
+    put_error(o, r->error_code, r->error_message.s ? r->error_message : r->reason);
+    put_id(o, "response", ID_RESPONSE, r->response);
+    put_time(o, "started_at", r->started_at);
+    put_time(o, "lease_until", r->lease_until);
+    put_time(o, "ended_at", r->ended_at);
+    put_close(o, '}');
 }
 
-json_t *view_attempt(struct uuid task, const struct sql_task_attempts_row *r)
+void view_task_event(struct json_out *o, const char *name, const struct sql_task_events_row *e)
 {
-    return json_pack("{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-                     view_id(ID_ATTEMPT, r->id), "task", view_id(ID_TASK, task), "provider",
-                     view_id(ID_PROVIDER, r->provider), "epoch", r->epoch, "status",
-                     view_text(r->state), "error", attempt_error_of(r), "response",
-                     view_id(ID_RESPONSE, r->response), "started_at", view_time(r->started_at),
-                     "lease_until", view_time(r->lease_until), "ended_at", view_time(r->ended_at));
+    put_open(o, name, '{');
+    put_int(o, "seq", e->seq);
+    put_text(o, "type", e->type);
+    put_text(o, "from", e->from_status);
+    put_text(o, "to", e->to_status);
+    put_id(o, "attempt", ID_ATTEMPT, e->attempt);
+    put_text(o, "detail", e->detail);
+    put_time(o, "at", e->at);
+    put_close(o, '}');
 }
 
-json_t *view_task_event(const struct sql_task_events_row *e)
+static void put_claim_urls(struct json_out *o, struct uuid id)
 {
-    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "seq", e->seq, "type",
-                     view_text(e->type), "from", view_text(e->from_status), "to",
-                     view_text(e->to_status), "attempt", view_id(ID_ATTEMPT, e->attempt), "detail",
-                     view_text(e->detail), "at", view_time(e->at));
+    put_open(o, "urls", '{');
+    put_path(o, "heartbeat", "/v1/attempts/", ID_ATTEMPT, id, "/heartbeat");
+    put_path(o, "respond", "/v1/attempts/", ID_ATTEMPT, id, "/respond");
+    put_path(o, "fail", "/v1/attempts/", ID_ATTEMPT, id, "/fail");
+    put_path(o, "blobs", "/v1/blobs/{sha256}?attempt=", ID_ATTEMPT, id, "");
+    put_close(o, '}');
 }
 
-static json_t *attempt_path(struct uuid id, const char *after)
+void view_claim(struct json_out *o, const char *name, const struct sql_claim_view_row *c,
+                int64_t lease_s)
 {
-    char text[ID_TEXT_MAX];
-
-    id_format(ID_ATTEMPT, id, text);
-    return json_sprintf("/v1/attempts/%s%s", text, after);
-}
-
-static json_t *blob_list(struct bytes digests)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i + 32 <= digests.n; i += 32)
-        json_array_append_new(list, view_hex(bytes_of(digests.p + i, 32)));
-    return list;
-}
-
-json_t *view_claim(const struct sql_claim_view_row *c, int64_t lease_s)
-{
-    char attempt[ID_TEXT_MAX];
-    json_t *o =
-        json_pack("{s:o, s:o, s:o, s:i, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                  "attempt", view_id(ID_ATTEMPT, c->attempt), "task", view_id(ID_TASK, c->task),
-                  "source", view_id(ID_SOURCE, c->source), "epoch", c->epoch, "lease_until",
-                  view_time(c->lease_until), "lease_s", (json_int_t)lease_s, "manifest",
-                  view_stored(c->manifest), "manifest_hash", view_hex(c->manifest_hash), "function",
-                  view_text(c->function), "input", view_text(c->input), "input_digest",
-                  view_hex(c->input_digest), "input_blobs", blob_list(c->input_blobs), "reward",
-                  view_wei(c->reward), "expires_at", view_time(c->expires_at));
-
-    id_format(ID_ATTEMPT, c->attempt, attempt);
-    json_object_set_new(o, "urls",
-                        json_pack("{s:o, s:o, s:o, s:o}", "heartbeat",
-                                  attempt_path(c->attempt, "/heartbeat"), "respond",
-                                  attempt_path(c->attempt, "/respond"), "fail",
-                                  attempt_path(c->attempt, "/fail"), "blobs",
-                                  json_sprintf("/v1/blobs/{sha256}?attempt=%s", attempt)));
-    return o;
+    put_open(o, name, '{');
+    put_id(o, "attempt", ID_ATTEMPT, c->attempt);
+    put_id(o, "task", ID_TASK, c->task);
+    put_id(o, "source", ID_SOURCE, c->source);
+    put_int(o, "epoch", c->epoch);
+    put_time(o, "lease_until", c->lease_until);
+    put_int(o, "lease_s", lease_s);
+    put_raw(o, "manifest", c->manifest);
+    put_hex(o, "manifest_hash", "", c->manifest_hash);
+    put_text(o, "function", c->function);
+    put_text(o, "input", c->input);
+    put_hex(o, "input_digest", "", c->input_digest);
+    put_open(o, "input_blobs", '[');
+    for (size_t i = 0; i + 32 <= c->input_blobs.n; i += 32)
+        put_hex(o, NULL, "", bytes_of(c->input_blobs.p + i, 32));
+    put_close(o, ']');
+    put_wei(o, "reward", c->reward);
+    put_time(o, "expires_at", c->expires_at);
+    put_claim_urls(o, c->attempt);
+    put_close(o, '}');
 }
