@@ -54,6 +54,11 @@ test('no cgroup controllers', async () => {
     one_line(await inside(['-m'], less, args), /cgroup controllers: cgroup controller pids cannot be used/);
 });
 
+test('cgroup v2 that is not delegated', async () => {
+    const r = await inside(['-m'], 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup', args);
+    one_line(r, /cgroup controller memory is not delegated to \/; .*Delegate=yes/);
+});
+
 test('no privilege to make namespaces', async () => {
     chmodSync(dir, 0o755);
     const r = await execute('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', worker, ...args], env);

@@ -186,7 +186,7 @@ static void finish(struct slot *s, const struct claim *c, struct box_result *r, 
         submit_failure(s, c->attempt, "draining", "the worker ends", true);
 }
 
-void attempt_serve(struct slot *s, const json_t *answer)
+bool attempt_serve(struct slot *s, const json_t *answer)
 {
     struct claim c;
     struct err err = {0};
@@ -198,7 +198,7 @@ void attempt_serve(struct slot *s, const json_t *answer)
     if (!c.attempt) {
         log_error("claim_unreadable", "why=%s", err.text);
         arena_free(a);
-        return;
+        return false;
     }
     log_info("claimed", "attempt=%s task=%s slot=%u epoch=%u", c.attempt, c.task ? c.task : "",
              s->index, c.epoch);
@@ -214,10 +214,12 @@ void attempt_serve(struct slot *s, const json_t *answer)
     } else if (atomic_load(&s->cause) == STOP_DRAIN) {
         submit_failure(s, c.attempt, "draining", "the worker ends", true);
     }
+    bool ran = rc == E_OK && r.end != BOX_START_FAILURE;
     slot_end(s);
     box_result_done(&r);
     drop_inputs(s, &c);
     arena_free(a);
+    return ran;
 }
 
 void attempt_hand_back(struct slot *s, const json_t *answer)

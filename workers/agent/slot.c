@@ -137,25 +137,28 @@ static void settle_last_claim(struct slot *s, const char *ref)
     api_reply_done(&reply);
 }
 
-/* @return whether the claim's outcome is known, so that the next one needs a new reference. */
+/*
+ * Deal with a claim's answer.
+ *
+ * @failures  grows when this machine or the gateway could do nothing with it, becomes 0 otherwise
+ * @return    whether the claim's outcome is known, so that the next one needs a new reference
+ */
 static bool settled(struct slot *s, enum err_code rc, const struct api_reply *reply,
                     unsigned *failures, const struct err *err)
 {
-    if (rc == E_OK && reply->status == 200) {
-        *failures = 0;
-        if (atomic_load(&s->agent->draining))
-            attempt_hand_back(s, reply->body);
-        else
-            attempt_serve(s, reply->body);
-        return true;
+    bool good = rc == E_OK && (reply->status == 200 || reply->status == 204);
+    bool known = rc == E_OK && !api_may_retry(rc, reply);
+    if (!good) {
+        log_warn("claim_failed", "slot=%u status=%d why=%s", s->index, reply->status,
+                 rc == E_OK ? reply->code : err->text);
+    } else if (reply->status == 200 && atomic_load(&s->agent->draining)) {
+        attempt_hand_back(s, reply->body);
+    } else if (reply->status == 200) {
+        /* What is handed back may be offered to us again at once. */
+        good = attempt_serve(s, reply->body);
     }
-    if (rc == E_OK && reply->status == 204) {
-        *failures = 0;
-        return true;
-    }
-    log_warn("claim_failed", "slot=%u status=%d why=%s", s->index, reply->status,
-             rc == E_OK ? reply->code : err->text);
-    return rc == E_OK && !api_may_retry(rc, reply);
+    *failures = good ? 0 : *failures + 1;
+    return known;
 }
 
 void *slot_main(void *arg)
@@ -175,17 +178,12 @@ void *slot_main(void *arg)
             api_reply_done(&reply);
             break;
         }
-        bool idle = rc != E_OK || reply.status != 200;
         known = settled(s, rc, &reply, &failures, &err);
-        int64_t wait = api_backoff_ms(failures);
+        int64_t wait = failures ? api_backoff_ms(failures - 1) : 0;
         if (reply.retry_after_s * 1000 > wait)
             wait = reply.retry_after_s * 1000;
-        bool quiet = rc == E_OK && (reply.status == 204 || !idle);
         api_reply_done(&reply);
-        if (!quiet) {
-            failures++;
-            api_sleep(wait, is_draining, s);
-        }
+        api_sleep(wait, is_draining, s);
     }
     if (!known)
         settle_last_claim(s, ref);

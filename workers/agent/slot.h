@@ -80,9 +80,13 @@ void *pulse_main(void *arg);
 /** The errands thread: the provider's own heartbeat, new sources. @arg struct agent * */
 void *errands_main(void *arg);
 
-/** Do what a claim asks for, to its end: run, upload, sign, respond; or fail with the cause. @claim
- * the gateway's answer */
-void attempt_serve(struct slot *s, const json_t *answer);
+/**
+ * Do what a claim asks for, to its end: run, upload, sign, respond; or fail with the cause.
+ *
+ * @answer  the gateway's to the claim
+ * @return  whether the source was run; false: something is wrong here, do not hurry to the next
+ */
+bool attempt_serve(struct slot *s, const json_t *answer);
 
 /** Hand back a claim that is not begun: no penalty. */
 void attempt_hand_back(struct slot *s, const json_t *answer);

@@ -107,9 +107,8 @@ static enum err_code need_v2(const char *parent, struct err *err)
     static const char *const needed[] = {"memory", "pids", "cpu"};
     for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
         if (!strstr(have, needed[i]))
-            return err_set(err, E_CONFIG,
-                           "cgroup controller %s is not delegated to %s (systemd: Delegate=yes)",
-                           needed[i], parent[0] ? parent : "/");
+            return err_set(err, E_CONFIG, "cgroup controller %s is not delegated to %s", needed[i],
+                           parent[0] ? parent : "/");
     }
     return E_OK;
 }
