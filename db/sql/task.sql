@@ -18,9 +18,13 @@ WITH RECURSIVE c AS MATERIALIZED (
            WITH ORDINALITY AS u(id, account, key, source, reward, fee_bps, racers, expires_in_s, function, input, input_digest,
                                 input_blobs, metadata, idem_key, fingerprint, o),
            (SELECT ogpu_now() AS at) n
+), s AS MATERIALIZED (
+    -- Once for all calls of a source: its manifest is long.
+    SELECT id, status, manifest_hash, min_reward, max_expiry_s, COALESCE(manifest::json ->> 'function', 'run') AS function
+      FROM source WHERE id = ANY($4::uuid[])
 ), j AS MATERIALIZED (
     SELECT c.*, b.available, s.manifest_hash, i.ref AS old_ref,
-           CASE WHEN c.function <> '' THEN c.function ELSE COALESCE(s.manifest::json ->> 'function', 'run') END AS run,
+           CASE WHEN c.function <> '' THEN c.function ELSE s.function END AS run,
            i.at AS old_at, i.outcome AS old_outcome, t.created_at AS made_at,
            CASE WHEN i.ref IS NOT NULL AND (i.operation <> 'task_submit' OR i.fingerprint <> c.fingerprint) THEN 'idempotency_key_reused'
                 WHEN i.ref IS NOT NULL THEN 'old'
@@ -40,7 +44,7 @@ WITH RECURSIVE c AS MATERIALIZED (
       LEFT JOIN idempotency i ON i.account_id = c.account AND i.key = c.idem_key
       LEFT JOIN task t ON t.id = c.id
       LEFT JOIN api_key k ON k.id = c.key AND k.account_id = c.account
-      LEFT JOIN source s ON s.id = c.source
+      LEFT JOIN s ON s.id = c.source
 ), q AS MATERIALIZED (
     SELECT call, account, reward, available, row_number() OVER (PARTITION BY account ORDER BY call) AS pos,
            sum(reward) OVER (PARTITION BY account) > available AS tight
