@@ -265,13 +265,16 @@ void server_stop(struct server *server)
     loop_wake(server->loop);
 }
 
-/* libmicrohttpd refuses to stop over suspended connections. */
-static void release_suspended(struct server *s)
+/* Lanes and queue are closed: nothing can be undone for a request that was cut. And libmicrohttpd
+ * refuses to stop over suspended connections. */
+static void release_requests(struct server *s)
 {
     for (struct conn *c = s->reaper.first; c; c = c->next) {
-        if (c->request && c->request->suspended) {
+        if (!c->request)
+            continue;
+        c->request->parsed = false;
+        if (c->request->suspended) {
             c->request->suspended = false;
-            c->request->parsed = false; /* the lanes are closed: nothing can be undone any more */
             MHD_resume_connection(c->request->mhd);
         }
     }
@@ -284,7 +287,7 @@ void server_free(struct server *server)
     stop_target = NULL;
     db_listen_close(server->revocations);
     if (server->mhd) {
-        release_suspended(server);
+        release_requests(server);
         MHD_stop_daemon(server->mhd); /* closes the listening socket if it still has it */
     } else if (server->listen_fd >= 0) {
         close(server->listen_fd);
