@@ -76,6 +76,8 @@ abstract contract Books is Roles {
     error TooLate(uint64 claimableAt);
     /// @notice The chunk is not part of the epoch's batch.
     error BadProof();
+    /// @notice Unbonding must outlast the admin's delay.
+    error UnbondingTooShort(uint64 unbonding);
     /// @notice A forced exit has begun: nothing new counts.
     error ExitHasBegun();
     /// @notice The id's units, or more, were paid before.
@@ -83,8 +85,12 @@ abstract contract Books is Roles {
 
     constructor(Config memory config) {
         if (config.delay > MAX_DELAY) revert DelayTooLong(config.delay);
+        if (config.unbonding > MAX_WAIT) revert DelayTooLong(config.unbonding);
+        if (config.appeal > MAX_WAIT) revert DelayTooLong(config.appeal);
+        // Else a provider could take its stake out while its sanction waits in the time lock.
+        if (config.unbonding <= config.adminDelay) revert UnbondingTooShort(config.unbonding);
         delay = config.delay;
-        vault = new Vault();
+        vault = new Vault(config.unbonding, config.appeal);
     }
 
     /// @notice Voids a batch before anyone can claim against it.

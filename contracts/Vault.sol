@@ -2,11 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {IRoleHolders, Stake} from "./Stake.sol";
 
-/// @title The deposit pool
+/// @title The deposit pool, and beside it the stake
 /// @notice Holds every deposited coin and gives each account its number. Coins leave only through
 /// the Settlement that created this contract; neither has an owner, an upgrade or a rescue call.
-contract Vault {
+contract Vault is Stake {
     /// @notice Ids end here: an entry's top bit is taken by its counter.
     uint32 public constant MAX_ID = (1 << 31) - 1;
 
@@ -57,7 +58,9 @@ contract Vault {
     error PoolExceeded(uint256 amount, uint256 left);
 
     /// @notice The creator becomes the Settlement for good, so the two can never be wired apart.
-    constructor() {
+    /// @param unbonding seconds between unbond and claim of stake
+    /// @param appeal seconds in which a sanction can be appealed against
+    constructor(uint64 unbonding, uint64 appeal) Stake(unbonding, appeal) {
         settlement = msg.sender;
     }
 
@@ -110,5 +113,9 @@ contract Vault {
         if (amount > left) revert PoolExceeded(amount, left);
         totalPaid += amount;
         Address.sendValue(payable(account), amount);
+    }
+
+    function _roles() internal view override returns (IRoleHolders) {
+        return IRoleHolders(settlement);
     }
 }
