@@ -14,7 +14,9 @@
 
 #include <linux/magic.h>
 
-#define MOUNT "/sys/fs/cgroup"
+#define MOUNT       "/sys/fs/cgroup"
+#define CGROUP_LEAF "/ogpu-agent"
+#define CGROUP_TOP  "/ogpu-worker"
 
 /* A small file's text, NUL-terminated; false when it cannot be read. */
 static bool slurp(const char *path, char *out, size_t size)
@@ -96,21 +98,55 @@ static enum err_code need_v1(struct err *err)
     return E_OK;
 }
 
-static enum err_code need_v2(const char *parent, struct err *err)
+/* Whether `word` stands in a list with blanks: "cpu" is not in "cpuset io". */
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)); p += n) {
+        bool begins = p == list || p[-1] == ' ';
+        if (begins && (p[n] == ' ' || p[n] == '\n' || p[n] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static const char *const v2_needed[] = {"memory", "pids", "cpu"};
+
+/* The first controller that `file` of a cgroup does not name; NULL when all are there. */
+static const char *lacking(const char *parent, const char *file)
 {
     char path[CGROUP_PATH_MAX + 64];
     char have[512];
-    snprintf(path, sizeof(path), MOUNT "%s/cgroup.controllers", parent);
+    snprintf(path, sizeof(path), MOUNT "%s/%s", parent, file);
     if (!slurp(path, have, sizeof(have)))
-        return err_set(err, E_CONFIG, "cgroup %s cannot be read: %s", parent[0] ? parent : "/",
-                       strerror(errno));
-    static const char *const needed[] = {"memory", "pids", "cpu"};
-    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-        if (!strstr(have, needed[i]))
-            return err_set(err, E_CONFIG, "cgroup controller %s is not delegated to %s", needed[i],
-                           parent[0] ? parent : "/");
+        have[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(v2_needed); i++) {
+        if (!has_word(have, v2_needed[i]))
+            return v2_needed[i];
     }
-    return E_OK;
+    return NULL;
+}
+
+/*
+ * Under v2 containers live below our own cgroup, if that was given to us with its controllers
+ * (systemd's Delegate=yes). In a login session it was not; then root makes one at the top, as
+ * engines without systemd do.
+ */
+static enum err_code find_v2(struct cgroup *cg, struct err *err)
+{
+    char *leaf = strstr(cg->parent, CGROUP_LEAF);
+    if (leaf && strcmp(leaf, CGROUP_LEAF) == 0)
+        *leaf = '\0';
+    const char *less = lacking(cg->parent, "cgroup.controllers");
+    if (cg->parent[0] && !less)
+        return E_OK;
+    if (geteuid() == 0 && !lacking("", "cgroup.controllers") &&
+        access(MOUNT "/cgroup.subtree_control", W_OK) == 0) {
+        memcpy(cg->parent, CGROUP_TOP, sizeof(CGROUP_TOP));
+        return E_OK;
+    }
+    return err_set(err, E_CONFIG, "cgroup controller %s is not delegated to %s",
+                   less ? less : "memory", cg->parent[0] ? cg->parent : "/");
 }
 
 enum err_code cgroup_find(struct cgroup *out, struct err *err)
@@ -123,39 +159,61 @@ enum err_code cgroup_find(struct cgroup *out, struct err *err)
     if (!own_path(cg.kind == CGROUP_V2 ? "" : "memory", cg.parent, sizeof(cg.parent)))
         return err_set(err, E_CONFIG,
                        "no memory cgroup controller on this machine: no limit could be enforced");
-    char *leaf = strstr(cg.parent, "/ogpu-agent");
-    if (cg.kind == CGROUP_V2 && leaf && strcmp(leaf, "/ogpu-agent") == 0)
-        *leaf = '\0';
-    enum err_code rc = cg.kind == CGROUP_V2 ? need_v2(cg.parent, err) : need_v1(err);
+    enum err_code rc = cg.kind == CGROUP_V2 ? find_v2(&cg, err) : need_v1(err);
     if (rc == E_OK)
         *out = cg;
     return rc;
 }
 
-enum err_code cgroup_prepare(const struct cgroup *cg, struct err *err)
+/* Open the controllers of a cgroup to its children. */
+static bool open_controllers(const char *parent)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    snprintf(path, sizeof(path), MOUNT "%s/cgroup.subtree_control", parent);
+    return !lacking(parent, "cgroup.subtree_control") || spit(path, "+memory +pids +cpu");
+}
+
+/* A cgroup with processes of its own may not have children with controllers: move to a leaf first.
+ */
+static bool divide_own(const char *parent)
+{
+    char leaf[CGROUP_PATH_MAX + 64];
+    char procs[CGROUP_PATH_MAX + 96];
+    if (!lacking(parent, "cgroup.subtree_control"))
+        return true;
+    snprintf(leaf, sizeof(leaf), MOUNT "%s" CGROUP_LEAF, parent);
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", leaf);
+    if ((mkdir(leaf, 0755) != 0 && errno != EEXIST) || !spit(procs, "0"))
+        return false;
+    if (open_controllers(parent))
+        return true;
+    /* others live here too (a login session): leave it as it was */
+    snprintf(procs, sizeof(procs), MOUNT "%s/cgroup.procs", parent);
+    if (spit(procs, "0"))
+        rmdir(leaf);
+    return false;
+}
+
+static bool divide_top(void)
+{
+    if (!open_controllers("") || (mkdir(MOUNT CGROUP_TOP, 0755) != 0 && errno != EEXIST))
+        return false;
+    return open_controllers(CGROUP_TOP);
+}
+
+enum err_code cgroup_prepare(struct cgroup *cg, struct err *err)
 {
     if (cg->kind == CGROUP_V1)
         return E_OK;
-    char path[CGROUP_PATH_MAX + 64];
-    char have[512];
-    snprintf(path, sizeof(path), MOUNT "%s/cgroup.subtree_control", cg->parent);
-    if (slurp(path, have, sizeof(have)) && strstr(have, "memory") && strstr(have, "pids") &&
-        strstr(have, "cpu"))
+    if (strcmp(cg->parent, CGROUP_TOP) != 0 && divide_own(cg->parent))
         return E_OK;
-    if (cg->parent[0]) {
-        char leaf[CGROUP_PATH_MAX + 64];
-        snprintf(leaf, sizeof(leaf), MOUNT "%s/ogpu-agent", cg->parent);
-        if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
-            return err_set(err, E_CONFIG, "cgroup %s is not ours to divide: %s", cg->parent,
-                           strerror(errno));
-        strncat(leaf, "/cgroup.procs", sizeof(leaf) - strlen(leaf) - 1);
-        if (!spit(leaf, "0"))
-            return err_set(err, E_CONFIG, "cannot move into %s: %s", leaf, strerror(errno));
+    if (geteuid() == 0 && divide_top()) {
+        memcpy(cg->parent, CGROUP_TOP, sizeof(CGROUP_TOP));
+        return E_OK;
     }
-    if (!spit(path, "+memory +pids +cpu"))
-        return err_set(err, E_CONFIG, "cannot open the controllers of cgroup %s: %s",
-                       cg->parent[0] ? cg->parent : "/", strerror(errno));
-    return E_OK;
+    return err_set(err, E_CONFIG,
+                   "cgroup %s cannot be divided (%s): under systemd set Delegate=yes", cg->parent,
+                   strerror(errno));
 }
 
 static void counters_v1(const char *parent, const char *id, struct box_usage *u)
@@ -184,10 +242,15 @@ static void counters_v2(const char *parent, const char *id, struct box_usage *u)
     u->cpu_us = figure(path, "usage_usec");
 }
 
-void cgroup_counters(const char *parent, const char *id, struct box_usage *usage)
+bool cgroup_is_v2(void)
 {
     struct statfs fs;
-    if (statfs(MOUNT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+    return statfs(MOUNT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+void cgroup_counters(const char *parent, const char *id, struct box_usage *usage)
+{
+    if (cgroup_is_v2())
         counters_v2(parent, id, usage);
     else
         counters_v1(parent, id, usage);

@@ -27,12 +27,17 @@ struct cgroup {
 MUST_CHECK enum err_code cgroup_find(struct cgroup *out, struct err *err);
 
 /**
- * Under v2: leave the cgroup to a leaf of our own, so that it may have children with controllers
- * (the "no inner processes" rule). Nothing to do under v1. Safe to repeat.
+ * Under v2: make it possible to have children with controllers. In a cgroup of our own we move to a
+ * leaf (the "no inner processes" rule); where others live beside us, root takes a cgroup at the top
+ * instead. Nothing to do under v1. Safe to repeat.
  *
+ * @cg     its parent may change
  * @return E_CONFIG when the cgroup is not delegated to us
  */
-MUST_CHECK enum err_code cgroup_prepare(const struct cgroup *cg, struct err *err);
+MUST_CHECK enum err_code cgroup_prepare(struct cgroup *cg, struct err *err);
+
+/** Whether this machine has cgroup v2 alone. */
+bool cgroup_is_v2(void);
 
 /** Fill cpu, memory, OOM and pid counters of `<parent>/<id>`; what cannot be read stays 0. */
 void cgroup_counters(const char *parent, const char *id, struct box_usage *usage);

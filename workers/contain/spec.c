@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "workers/contain/cgroup.h"
 #include "workers/contain/house.h"
 
 /* Files of the kernel that tell about the host or other tenants: shown empty. */
@@ -91,11 +92,15 @@ static json_t *mounts(const struct box_spec *s)
 static json_t *resources(const struct box_spec *s)
 {
     /* memory and swap together, so that the limit cannot be stretched by swapping */
-    return json_pack("{s:[{s:b, s:s}], s:{s:I, s:I}, s:{s:I}, s:{s:I, s:I}}", "devices", "allow", 0,
-                     "access", "rwm", "memory", "limit", (json_int_t)s->limits.memory_bytes, "swap",
-                     (json_int_t)s->limits.memory_bytes, "pids", "limit",
-                     (json_int_t)s->limits.pids, "cpu", "quota",
-                     (json_int_t)s->limits.cpu_millis * 100, "period", (json_int_t)100000);
+    json_t *v = json_pack(
+        "{s:[{s:b, s:s}], s:{s:I, s:I}, s:{s:I}, s:{s:I, s:I}}", "devices", "allow", 0, "access",
+        "rwm", "memory", "limit", (json_int_t)s->limits.memory_bytes, "swap",
+        (json_int_t)s->limits.memory_bytes, "pids", "limit", (json_int_t)s->limits.pids, "cpu",
+        "quota", (json_int_t)s->limits.cpu_millis * 100, "period", (json_int_t)100000);
+    /* out of memory ends the run, not one of its processes (v1 has no such switch) */
+    if (cgroup_is_v2())
+        json_object_set_new(v, "unified", json_pack("{s:s}", "memory.oom.group", "1"));
+    return v;
 }
 
 static json_t *id_map(uint32_t base)
