@@ -6,6 +6,7 @@ import {Entries} from "./Entries.sol";
 import {Exit} from "./Exit.sol";
 import {Payouts} from "./Payouts.sol";
 import {Roles} from "./Roles.sol";
+import {Scores} from "./Scores.sol";
 import {Vouchers} from "./Vouchers.sol";
 
 /// @title Batched settlement by cumulative counters
@@ -16,7 +17,7 @@ import {Vouchers} from "./Vouchers.sol";
 /// @dev What the settler can do wrong: it may list false counters and declare a false increase.
 /// It cannot pay out more than it declared, nor declare more than was deposited, nor pay anyone
 /// before `delay` has passed, nor unpay. Anyone sees a false declaration in the calldata.
-contract Settlement is Payouts, Vouchers, Exit {
+contract Settlement is Payouts, Vouchers, Exit, Scores {
     /// @notice A batch was settled.
     event Settled(
         uint64 indexed epoch,
