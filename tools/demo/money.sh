@@ -51,8 +51,8 @@ proof_act() {
 claim_act() {
     local sent
     act "A stranger claims it on chain, for the payee"
-    new_key stranger
-    stranger=$key_address
+    new_keys stranger
+    stranger=$(address_of stranger)
     fund "$stranger"
     tell "stranger $stranger, a key made just now"
     before=$(chain balances "$payee" "$L1_VAULT" "$stranger")

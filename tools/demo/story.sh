@@ -53,18 +53,20 @@ source_act() {
 
 # Each provider serves the source by its own signature; each master signs that it earns for it.
 providers_act() {
-    local name address id body masters=() ids
+    local name address id body bodies pairs=() masters=() ids
     act "Workers register for it, their masters counter-sign"
     await "/v1/sources/$source_id/registrations" ".data | length == ${#workers[@]}" ||
         fail "not every worker registered within $wait_s s (logs: $RUN/log/worker-*.log)"
     cp "$answer_file" "$facts/registrations.json"
     for name in "${workers[@]}"; do
+        pairs+=("$RUN/keys/$name" "$RUN/keys/master-${name#worker-}")
+    done
+    bodies=$(chain bind "${pairs[@]}") || fail "no bindings"
+    for name in "${workers[@]}"; do
         address=$(address_of "$name")
         id=$(jq -r --arg a "$address" '.data[] | select(.address == $a).provider' \
             "$facts/registrations.json")
-        body=$(chain bind "$RUN/keys/$name" "$RUN/keys/master-${name#worker-}") ||
-            fail "no binding for $name"
-        body=$(post "/v1/providers/$id/bind" "$body") || exit 1
+        body=$(post "/v1/providers/$id/bind" "$(jq -c ".[${#masters[@]}]" <<<"$bodies")") || exit 1
         [ "$(jq .bound <<<"$body")" = true ] || fail "$name is not bound to its master"
         masters+=("$(jq -r .master <<<"$body")")
         tell "$name $address registered as $id, bound to master ${masters[-1]}"
@@ -73,8 +75,6 @@ providers_act() {
     ids=$(chain register "$OGPU_CLIENT_KEY_FILE" "${masters[@]}") || fail "register was refused"
     tell "ids $(jq -r 'map("\(.id)") | join(", ")' <<<"$ids")"
 }
-
-address_of() { "$NODE" "$stack_root/tools/stack/keyfile.mjs" "$RUN/keys/$1"; }
 
 task_act() {
     local body command

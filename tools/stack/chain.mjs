@@ -3,7 +3,7 @@
 //
 //   node chain.mjs deposit KEY_FILE OGPU              → {tx, block, account, wei}
 //   node chain.mjs register KEY_FILE ADDRESS…         → [{address, id}]
-//   node chain.mjs bind PROVIDER_KEY MASTER_KEY       → body of POST /v1/providers/{provider}/bind
+//   node chain.mjs bind {PROVIDER_KEY MASTER_KEY}…    → bodies of POST /v1/providers/{provider}/bind
 //   node chain.mjs balances ADDRESS…                  → {address: wei}
 //   node chain.mjs check PROOF.json                   → words, when OpenZeppelin's library agrees
 //   node chain.mjs claim KEY_FILE PROOF.json          → {tx, block}
@@ -59,21 +59,27 @@ async function deposit(key_file, amount) {
     return { ...sent, account: account.address, wei: wei.toString() };
 }
 
+/** All at once: a block takes as long as a transaction. */
 async function register(key_file, ...addresses) {
     const account = account_of(key_file);
-    const done = [];
-    for (const address of addresses) {
-        await send(account, L1_VAULT, 'register', [address]);
+    const wallet = createWalletClient({ account, transport });
+    const first = await chain.getTransactionCount({ address: account.address });
+    const sent = await Promise.all(addresses.map((address, i) => wallet.writeContract({
+        address: L1_VAULT, abi: ABI, functionName: 'register', args: [address], nonce: first + i,
+        chain: null,
+    })));
+    return Promise.all(sent.map(async (hash, i) => {
+        const { status } = await chain.waitForTransactionReceipt({ hash, timeout: PATIENCE_MS });
+        if (status !== 'success') throw new Error(`register reverted in ${hash}`);
         const id = await chain.readContract({
-            address: L1_VAULT, abi: ABI, functionName: 'idOf', args: [address],
+            address: L1_VAULT, abi: ABI, functionName: 'idOf', args: [addresses[i]],
         });
-        done.push({ address, id });
-    }
-    return done;
+        return { address: addresses[i], id };
+    }));
 }
 
 /** Both sign the same words. Nonce in microseconds: unique for a key that signs by hand. */
-async function bind(provider_file, master_file) {
+async function bind_one(provider_file, master_file) {
     const [provider, master] = [account_of(provider_file), account_of(master_file)];
     const nonce = Date.now() * 1000;
     const deadline = Math.floor(Date.now() / 1000) + 3600;
@@ -93,6 +99,12 @@ async function bind(provider_file, master_file) {
         signature: await provider.signTypedData(words),
         master_signature: await master.signTypedData(words),
     };
+}
+
+async function bind(...files) {
+    const bodies = [];
+    for (let i = 0; i < files.length; i += 2) bodies.push(await bind_one(files[i], files[i + 1]));
+    return bodies;
 }
 
 async function balances(...addresses) {

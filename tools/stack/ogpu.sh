@@ -12,12 +12,19 @@ ENV_NAMES=(OGPU_URL OGPU_API_KEY DATABASE_URL REDIS_URL L1_RPC_URL L1_CHAIN_ID L
     L1_SETTLEMENT OGPU_CLIENT OGPU_CLIENT_KEY_FILE OGPU_SETTLER OGPU_SETTLER_KEY_FILE
     OGPU_GATEWAY_1 OGPU_GATEWAY_2 OGPU_BLOB_DIR)
 
-# A key file of the run folder and its address. new_key NAME → sets key_file, key_address
-new_key() {
-    key_file=$RUN/keys/$1
-    key_address=$("$NODE" "$stack_root/tools/stack/keyfile.mjs" "$key_file") ||
-        die "cannot make the key file $key_file"
+# Key files in RUN/keys, their addresses in RUN/addresses. new_keys NAME…
+new_keys() {
+    local name address addresses
+    addresses=$("$NODE" "$stack_root/tools/stack/keyfile.mjs" "${@/#/$RUN/keys/}") ||
+        die "cannot make key files in $RUN/keys"
+    mkdir -p "$RUN/addresses"
+    for name in "$@"; do
+        read -r address
+        printf '%s\n' "$address" >"$RUN/addresses/$name"
+    done <<<"$addresses"
 }
+
+address_of() { printf '%s' "$(<"$RUN/addresses/$1")"; }
 
 # Gives an address of the dev chain 1,000 OGPU to spend. fund ADDRESS
 fund() {
@@ -31,9 +38,10 @@ chain() { "$NODE" "$stack_root/tools/stack/chain.mjs" "$@"; }
 # Deploys both contracts with a settler key of our own. Sets L1_VAULT and L1_SETTLEMENT.
 deploy_contracts() {
     local answer
-    new_key settler
-    fund "$key_address"
-    export OGPU_SETTLER_KEY_FILE=$key_file OGPU_SETTLER=$key_address
+    new_keys settler
+    OGPU_SETTLER=$(address_of settler)
+    export OGPU_SETTLER OGPU_SETTLER_KEY_FILE=$RUN/keys/settler
+    fund "$OGPU_SETTLER"
     # One second: long enough to be a delay the demo must respect, short enough to watch.
     export OGPU_CLAIM_DELAY_S=${OGPU_CLAIM_DELAY_S:-1}
     answer=$("$NODE" "$stack_root/tools/deploy.mjs" 2>>"$RUN/log/deploy.log") ||
@@ -89,18 +97,14 @@ choose_worker_spawn() {
 # Worker N with a key of its own, earning for the master key N; workers share the machine, so the
 # containers of each get host ids of their own. start_worker N
 start_worker() {
-    local name=worker-$1 settings=() setting
-    need_binary ogpu-worker
-    [ -n "${worker_spawn:-}" ] || choose_worker_spawn
+    local name=worker-$1 settings=() setting key=$RUN/keys/worker-$1
     mkdir -p "$RUN/$name"
-    new_key "master-$1"
-    settings=(OGPU_MASTER="$key_address" OGPU_UID_BASE=$((200000 + 65536 * $1))
+    settings=(OGPU_MASTER="$(address_of "master-$1")" OGPU_UID_BASE=$((200000 + 65536 * $1))
         OGPU_WORK_DIR="$RUN/$name")
-    new_key "$name"
     if [ "$worker_spawn" = spawn_root ]; then
         # A key must be its reader's own; the user's copy signs what the user is asked for.
-        as_root install -o root -m 600 "$key_file" "$RUN/$name/key" || die "sudo refused: run as root"
-        key_file=$RUN/$name/key
+        as_root install -o root -m 600 "$key" "$RUN/$name/key" || die "sudo refused: run as root"
+        key=$RUN/$name/key
     fi
     # A machine that watches for sources all day need not hurry; who tries things out must not wait.
     settings+=(OGPU_SOURCES_S="${OGPU_SOURCES_S:-2}")
@@ -109,9 +113,22 @@ start_worker() {
         OGPU_TEST_TMP; do
         [ -z "${!setting:-}" ] || settings+=("$setting=${!setting}")
     done
-    "$worker_spawn" "$name" TERM env OGPU_PROVIDER_KEY_FILE="$key_file" "${settings[@]}" \
+    "$worker_spawn" "$name" TERM env OGPU_PROVIDER_KEY_FILE="$key" "${settings[@]}" \
         "$BUILD/bin/ogpu-worker"
-    wait_ready "$name" 20 knows_provider "$key_address"
+}
+
+# All of them, and until the gateways know each. start_workers N…
+start_workers() {
+    local n
+    need_binary ogpu-worker
+    choose_worker_spawn
+    new_keys "${@/#/worker-}" "${@/#/master-}"
+    for n in "$@"; do
+        start_worker "$n"
+    done
+    for n in "$@"; do
+        wait_ready "worker-$n" 20 knows_provider "$(address_of "worker-$n")"
+    done
 }
 
 # True when the gateways list a provider. knows_provider ADDRESS
@@ -122,10 +139,11 @@ knows_provider() {
 
 # A client account on the chain with an API key of all scopes. Sets OGPU_API_KEY.
 make_client() {
-    new_key client
-    fund "$key_address"
-    export OGPU_CLIENT=$key_address OGPU_CLIENT_KEY_FILE=$key_file
-    OGPU_API_KEY=$("$BUILD/bin/ogpu-gateway" key create --address "$key_address" --name stack \
+    new_keys client
+    OGPU_CLIENT=$(address_of client)
+    export OGPU_CLIENT OGPU_CLIENT_KEY_FILE=$RUN/keys/client
+    fund "$OGPU_CLIENT"
+    OGPU_API_KEY=$("$BUILD/bin/ogpu-gateway" key create --address "$OGPU_CLIENT" --name stack \
         2>>"$RUN/log/key.log" | grep -m 1 -o 'ogpu_sk_live_[0-9A-Za-z]*') ||
         die "no API key was made: $(tail -n 1 "$RUN/log/key.log")"
     export OGPU_API_KEY
@@ -133,11 +151,11 @@ make_client() {
 
 # What a first task needs on the chain: the client's deposit, final, and numbers for those who earn.
 give_funds() {
-    local n masters=()
+    local file masters=()
     chain deposit "$OGPU_CLIENT_KEY_FILE" 100 >"$RUN/log/funds.log" 2>&1 ||
         die "the deposit failed: $(tail -n 1 "$RUN/log/funds.log")"
-    for n in "$RUN"/keys/master-*; do
-        [ ! -e "$n" ] || masters+=("$("$NODE" "$stack_root/tools/stack/keyfile.mjs" "$n")")
+    for file in "$RUN"/addresses/master-*; do
+        [ ! -e "$file" ] || masters+=("$(<"$file")")
     done
     chain register "$OGPU_CLIENT_KEY_FILE" "${masters[@]}" >>"$RUN/log/funds.log" 2>&1 ||
         die "the masters got no numbers: $(tail -n 1 "$RUN/log/funds.log")"
