@@ -10,6 +10,8 @@ export BUILD
 # Variables that a user of the stack needs; everything else stays inside the processes.
 ENV_NAMES=(OGPU_URL OGPU_API_KEY DATABASE_URL REDIS_URL L1_RPC_URL L1_CHAIN_ID L1_VAULT
     L1_SETTLEMENT OGPU_CLIENT OGPU_CLIENT_KEY_FILE OGPU_SETTLER OGPU_SETTLER_KEY_FILE
+    OGPU_SIGNER OGPU_SIGNER_KEY_FILE OGPU_GUARDIAN OGPU_GUARDIAN_KEY_FILE
+    OGPU_ADMIN OGPU_ADMIN_KEY_FILE
     OGPU_GATEWAY_1 OGPU_GATEWAY_2 OGPU_BLOB_DIR)
 
 # Key files in RUN/keys, their addresses in RUN/addresses. new_keys NAME…
@@ -35,15 +37,25 @@ fund() {
 # A step of chain.mjs. chain STEP ARG…
 chain() { "$NODE" "$stack_root/tools/stack/chain.mjs" "$@"; }
 
-# Deploys both contracts with a settler key of our own. Sets L1_VAULT and L1_SETTLEMENT.
+# Keys for all four roles, and their addresses as OGPU_SETTLER, OGPU_SIGNER and so on.
+make_roles() {
+    local role
+    new_keys settler signer guardian admin
+    for role in settler signer guardian admin; do
+        export "OGPU_${role^^}=$(address_of "$role")" "OGPU_${role^^}_KEY_FILE=$RUN/keys/$role"
+        fund "$(address_of "$role")"
+    done
+}
+
+# Deploys both contracts with keys of our own. Sets L1_VAULT and L1_SETTLEMENT.
 deploy_contracts() {
     local answer
-    new_keys settler
-    OGPU_SETTLER=$(address_of settler)
-    export OGPU_SETTLER OGPU_SETTLER_KEY_FILE=$RUN/keys/settler
-    fund "$OGPU_SETTLER"
-    # One second: long enough to be a delay the demo must respect, short enough to watch.
+    make_roles
+    # Seconds: long enough to be waits the demo must respect, short enough to watch.
     export OGPU_CLAIM_DELAY_S=${OGPU_CLAIM_DELAY_S:-1}
+    export OGPU_ADMIN_DELAY_S=${OGPU_ADMIN_DELAY_S:-2} OGPU_UNBONDING_S=${OGPU_UNBONDING_S:-5}
+    export OGPU_APPEAL_S=${OGPU_APPEAL_S:-3} OGPU_EXIT_SILENCE_S=${OGPU_EXIT_SILENCE_S:-20}
+    export OGPU_EXIT_WINDOW_S=${OGPU_EXIT_WINDOW_S:-$((OGPU_CLAIM_DELAY_S + 5))}
     answer=$("$NODE" "$stack_root/tools/deploy.mjs" 2>>"$RUN/log/deploy.log") ||
         die "the contracts were not deployed: $(tail -n 1 "$RUN/log/deploy.log")"
     L1_VAULT=$(jq -er .vault <<<"$answer") || die "tools/deploy.mjs printed no vault"
