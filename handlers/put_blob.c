@@ -52,8 +52,9 @@ static enum op_next committed(struct op *op)
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
+    /* One call an owner and batch: the quota counts what the owner holds. */
     return op_call(op, SQL_BLOB_PUT, &u->call, hash64(in->sha256.b, sizeof(in->sha256.b)),
-                   hash64(in->sha256.b, sizeof(in->sha256.b)), answer);
+                   hash64(u->call.owner.s, u->call.owner.n), answer);
 }
 
 static void write_piece(struct op *op)

@@ -3,10 +3,16 @@
 
 -- name: blob_put
 -- The bytes are on disk; this gives their owner the right. kind 'account' (owner = account id) or 'attempt' (owner = uuid
--- text; only the attempt's own provider, only while it is live). `quota` bounds the bytes one owner may hold.
+-- text; only the attempt's own provider, only while it is live). `quota` bounds the bytes one owner may hold: the
+-- owner's row is the fence, and a batch has one call per owner. Bytes that are
+-- refused get a row without an owner, by which the keeper finds them.
 -- class: write
 -- params: digest bytea, size int8, kind text, owner text, provider uuid?, quota int8
 -- returns: call int4, outcome text, created bool
+-- lock: attempt
+SELECT id FROM attempt WHERE id IN (SELECT CASE WHEN kind = 'attempt' THEN owner::uuid END FROM unnest($3::text[], $4::text[]) AS u(kind, owner)) ORDER BY id FOR NO KEY UPDATE;
+-- lock: balance
+SELECT account_id FROM balance WHERE account_id IN (SELECT CASE WHEN kind = 'account' THEN owner::int8 END FROM unnest($3::text[], $4::text[]) AS u(kind, owner)) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, u.*, n.at
@@ -21,7 +27,7 @@ WITH c AS MATERIALIZED (
                 ELSE 'ok' END AS fate
       FROM c
 ), b AS (
-    INSERT INTO blob (digest, size, created_at) SELECT DISTINCT ON (digest) digest, size, at FROM f WHERE fate = 'ok' ORDER BY digest ON CONFLICT (digest) DO UPDATE SET created_at = EXCLUDED.created_at
+    INSERT INTO blob (digest, size, created_at) SELECT DISTINCT ON (digest) digest, size, at FROM f ORDER BY digest ON CONFLICT (digest) DO UPDATE SET created_at = EXCLUDED.created_at
     RETURNING digest
 ), r AS (
     INSERT INTO blob_ref (digest, kind, owner, created_at)
