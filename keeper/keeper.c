@@ -68,9 +68,14 @@ static void run_job(struct keeper *k, size_t i, int64_t now)
     if (jobs[i].run(k, &err) != E_OK)
         complain(k, jobs[i].name, &err);
     arena_reset(k->arena);
-    /* A resync of a large book must not become all that the database does. */
-    if (jobs[i].run == job_resync && k->resync_took_us * 20 > jobs[i].period_us)
-        k->due_us[i] = clock_mono_us() + jittered(k->resync_took_us * 20);
+    if (jobs[i].run != job_resync)
+        return;
+    /* A resync of a large book must not become all that the database does, however often it fails.
+     */
+    now = clock_mono_us();
+    k->resync_not_before_us = now + 4 * k->resync_took_us;
+    if (k->resync_took_us * 20 > jobs[i].period_us)
+        k->due_us[i] = now + jittered(k->resync_took_us * 20);
 }
 
 /* A book that lost slots is filled at once, by whoever saw it. */

@@ -31,6 +31,7 @@ struct keeper {
     int64_t logged_us;
     uint64_t losses;        /* of the book, as of the last resync */
     int64_t resync_took_us; /* how long the last one took */
+    int64_t resync_not_before_us;
     bool leader;
 
     atomic_bool stopping;

@@ -177,7 +177,7 @@ void link_try(struct queue *q)
     if (link_connect(&q->at, &q->link, &err) == E_OK && load_scripts(q)) {
         q->backoff_us = BACKOFF_MIN_US;
         atomic_store(&q->up, true);
-        link_lost(q);
+        (void)link_lost(q);
         log_info("redis_up", NULL);
         return;
     }
@@ -198,14 +198,15 @@ void link_drop(struct queue *q)
     atomic_store(&q->up, false);
 }
 
-void link_lost(struct queue *q)
+bool link_lost(struct queue *q)
 {
     int64_t now = clock_mono_us();
 
     if (q->lost_us && now - q->lost_us < LOST_APART_US)
-        return;
+        return false;
     q->lost_us = now;
     atomic_fetch_add(&q->losses, 1);
+    return true;
 }
 
 void link_arg(struct link_args *a, const char *s, size_t n)
@@ -233,7 +234,7 @@ static enum err_code away(struct queue *q, struct err *err)
     if (q->link) {
         log_warn("redis_link_lost", "reason=%s", q->link->errstr);
         link_drop(q);
-        link_lost(q);
+        (void)link_lost(q);
     }
     return rc;
 }
@@ -256,8 +257,16 @@ static void judge(struct queue *q, const redisReply *r)
 {
     if (r->type != REDIS_REPLY_ERROR)
         return;
-    log_warn("redis_error", "reason=%s", r->str);
-    link_lost(q);
+    /* A Redis that is full answers so to every write: told as often as it is counted. What was
+     * refused is missing from the book, so that claims must go by the database. */
+    if (link_lost(q)) {
+        struct link_args a = {.n = 0};
+
+        log_warn("redis_error", "reason=%s", r->str);
+        link_arg(&a, "DEL", 3);
+        link_arg(&a, BOOK_MARK, sizeof(BOOK_MARK) - 1);
+        (void)link_append(q, &a, NULL);
+    }
     if (strncmp(r->str, "NOSCRIPT", 8) == 0)
         link_drop(q);
 }

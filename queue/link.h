@@ -60,8 +60,11 @@ void link_try(struct queue *q);
 /** Give the connection up; the next link_try() makes another. */
 void link_drop(struct queue *q);
 
-/** The book may have lost slots. */
-void link_lost(struct queue *q);
+/** The key that is there while the book is whole: queue/slots.h. */
+#define BOOK_MARK "ogpu:book"
+
+/** The book may have lost slots. @return whether it was counted: at most twice a second */
+bool link_lost(struct queue *q);
 
 /** Arguments of one command. */
 struct link_args {

@@ -10,7 +10,6 @@
 #include "lib/hex.h"
 #include "queue/link.h"
 
-#define BOOK_MARK     "ogpu:book"
 #define TRIED_KEEP_MS 3600000
 #define KEY_MAX       96
 #define TASK_HEX      32
@@ -136,7 +135,7 @@ static enum err_code read_mark(struct queue *q, struct err *err)
     freeReplyObject(r);
     if (whole)
         return E_OK;
-    link_lost(q);
+    (void)link_lost(q);
     return err_set(err, E_PEER, "Redis has lost the book of open slots");
 }
 

@@ -146,6 +146,22 @@ test('garbage in the book is thrown out', async () => {
     redis('DEL', `{${source.id}}:slots`);
 });
 
+test('a full Redis costs time, not work', async () => {
+    const p = await worker();
+    redis('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+        const task = await submit();
+        const claim = expect(await p.claim(15), 200);
+        assert.equal(claim.task, task.id);
+        expect(await p.answer(claim, Buffer.from('full')), 202);
+        assert.equal(expect(await client.get(`${task.urls.self}?wait=10`), 200).status, 'succeeded');
+    } finally {
+        redis('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await eventually(() => redis('EXISTS', 'ogpu:book') === '1', 'the book is whole again', 15_000);
+    await pickUp(p);
+});
+
 test('without Redis the database finds, within two seconds', async () => {
     const p = await worker();
     shell('stop redis');
