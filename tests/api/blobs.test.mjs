@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Sql } from '../support/sql.mjs';
+import '../support/judged.mjs';
 import { Stack } from '../support/stack.mjs';
 import { Provider, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
 

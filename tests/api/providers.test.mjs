@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Sql } from '../support/sql.mjs';
+import '../support/judged.mjs';
 import { Stack, build, eventually } from '../support/stack.mjs';
 import { Http, Provider, expect, manifest, newClient } from '../support/actors.mjs';
 

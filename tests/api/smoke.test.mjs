@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Sql } from '../support/sql.mjs';
+import '../support/judged.mjs';
 import { Stack, eventually } from '../support/stack.mjs';
 import { Provider, canonical, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
 
