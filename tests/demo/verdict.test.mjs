@@ -90,7 +90,7 @@ async function tell_the_story() {
         },
         claim_tx: claim.transactionHash,
         parties: {
-            client: c.CLIENT.address, settler: c.SETTLER.address, providers: [provider.address],
+            client: c.CLIENT.address, roles: [c.SETTLER.address], providers: [provider.address],
             masters: [master.address],
         },
     };

@@ -107,7 +107,8 @@ write_facts() {
     [ -s "$facts/proof.json" ] || printf 'null\n' >"$facts/proof.json"
     jq -n --arg rpc "$L1_RPC_URL" --argjson chain_id "$L1_CHAIN_ID" --arg vault "$L1_VAULT" \
         --arg settlement "$L1_SETTLEMENT" --arg claim_tx "$claim_tx" --arg output "$output" \
-        --arg client "$OGPU_CLIENT" --arg settler "$OGPU_SETTLER" \
+        --arg client "$OGPU_CLIENT" \
+        --arg roles "$OGPU_SETTLER $OGPU_SIGNER $OGPU_GUARDIAN $OGPU_ADMIN" \
         --arg providers "${addresses[*]}" --arg masters "${masters[*]}" \
         --slurpfile request "$facts/request.json" --slurpfile source "$facts/source.json" \
         --slurpfile task "$facts/task.json" --slurpfile attempts "$facts/attempts.json" \
@@ -116,7 +117,8 @@ write_facts() {
           task: $task[0], attempts: $attempts[0].data, provider: $provider[0], proof: $proof[0],
           claim_tx: (if $claim_tx == "" then null else $claim_tx end),
           files: ($task[0].result.outputs | map({key: .name, value: "\($output)/\(.name)"}) | from_entries),
-          parties: {$client, $settler, providers: ($providers / " "), masters: ($masters / " ")}}' \
+          parties: {$client, roles: ($roles / " "), providers: ($providers / " "),
+                    masters: ($masters / " ")}}' \
         >"$facts/facts.json" || fail "the facts could not be written down"
 }
 
