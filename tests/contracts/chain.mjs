@@ -97,6 +97,18 @@ export async function send(chain, account, address, abi, functionName, args, val
     return receipt;
 }
 
+/** A voucher of a deployment as EIP-712 typed data, for signTypedData. */
+export function voucher(at, message) {
+    return {
+        domain: { name: 'OpenGPU Gateway', version: '1', chainId: at.chainId,
+            verifyingContract: at.settlement },
+        types: { Voucher: [{ name: 'id', type: 'uint32' }, { name: 'earned', type: 'uint48' },
+            { name: 'deadline', type: 'uint64' }] },
+        primaryType: 'Voucher',
+        message,
+    };
+}
+
 /** [[id, units, spent?]] as n × 10 bytes of hex. */
 export function pack(rows) {
     return `0x${rows.map(([id, units, spent]) => {
