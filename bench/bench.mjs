@@ -37,24 +37,24 @@ function keep(kind, label, r) {
     const rows = results.get(kind);
     rows.set(label, [...(rows.get(label) ?? []), r]);
     const latency = r.p99_ms === undefined ? `mean ${r.mean_ms.toFixed(1)} ms` : `p50 ${r.p50_ms.toFixed(1)} p99 ${r.p99_ms.toFixed(1)} ms`;
-    say(`  ${kind.padEnd(9)} ${label.padEnd(34)} ${String(r.clients).padStart(4)} clients ${r.rps.toFixed(0).padStart(8)}/s  ${latency}`);
+    say(`  ${kind.padEnd(9)} ${label.padEnd(34)} ${String(r.clients).padStart(4)} clients ${r.rps.toFixed(0).padStart(8)}/s ${r.cpu_us.toFixed(0).padStart(6)} CPU us  ${latency}`);
 }
 
 /** The best run of the rows whose label begins so. */
 const best = (kind, label) => [...results.get(kind)].filter(([l]) => l.startsWith(label) && !l.includes('one account')).flatMap(([, runs]) => runs)
     .reduce((a, b) => (b.rps > a.rps ? b : a));
+const cheapest = (kind, label) => Math.min(...[...results.get(kind)].filter(([l]) => l.startsWith(label)).flatMap(([, runs]) => runs).map((r) => r.cpu_us));
 
-/** Everybody starts from the same empty tables and an empty book, with nothing of the last one left to write. */
-async function reset(tasks = 0) {
-    redis('FLUSHALL');
+/** Everybody starts from the same tables, with nothing of the last one left to write. Closed tasks: none that a gateway cares for. */
+async function reset(tasks = 0, status = 'queued') {
     await sql.query('TRUNCATE task, task_event, attempt, response, ledger_entry, idempotency, blob_ref, blob');
     await sql.query('UPDATE balance SET available = available + frozen + payable, frozen = 0, payable = 0');
     if (tasks > 0) {
         await sql.query(
             `INSERT INTO task (id, account_id, source_id, status, delivery, reward, fee_bps, racers, function, input, input_digest, created_at, updated_at, expires_at)
-             SELECT ($1 || lpad(n::text, 12, '0'))::uuid, 1 + n % $2::int, ($3 || lpad((1 + n % $4::int)::text, 12, '0'))::uuid, 'queued', 'first_valid', 1000000000000, 0, 1,
+             SELECT ($1 || lpad(n::text, 12, '0'))::uuid, 1 + n % $2::int, ($3 || lpad((1 + n % $4::int)::text, 12, '0'))::uuid, $6, 'first_valid', 1000000000000, 0, 1,
                     'run', '{"prompt":"a cat on a GPU","seed":7,"steps":20}', sha256('x'), ogpu_now(), ogpu_now(), ogpu_now() + interval '1 hour'
-               FROM generate_series(1, $5::int) n`, [prefixes.task, ACCOUNTS, prefixes.source, SOURCES, tasks]);
+               FROM generate_series(1, $5::int) n`, [prefixes.task, ACCOUNTS, prefixes.source, SOURCES, tasks, status]);
         await sql.query(`INSERT INTO task_event (task_id, seq, type, to_status, at) SELECT id, 1, 'created', 'queued', created_at FROM task`);
         await sql.query(`INSERT INTO ledger_entry (kind, ref, from_account, from_bucket, to_account, to_bucket, amount, at)
                          SELECT 'freeze', id, account_id, 'available', account_id, 'frozen', reward, created_at FROM task`);
@@ -92,7 +92,7 @@ async function reads() {
         .map((n) => `${typeId('tsk', prefixes.task + String(n).padStart(12, '0'))} ${keyIndex.get(1 + n % ACCOUNTS)}`);
     writeFileSync(tasks, `${names.join('\n')}\n`);
     const options = { world, 'tasks-in': tasks };
-    await reset(TASKS);
+    await reset(TASKS, 'canceled');
     for (const c of [64, 128]) {
         keep('read', 'gateway', await load(gateway, 'read', c, options));
     }
@@ -106,6 +106,8 @@ async function reads() {
 /** Rounds a second up to the last booked verdict, not to the last 202. */
 async function gatewayRounds(label, at) {
     await reset();
+    redis('FLUSHALL'); // slots of the tasks that are gone
+    await sleep(2000); // until both gateways have noticed, and filled the book from no rows
     await load(at, 'submit', 64, { world, requests: ROUNDS, warmup: 0, seconds: 0 });
     const from = performance.now();
     const r = await load(at, 'roundtrip', 64, { world, requests: ROUNDS, warmup: 0, seconds: 0 });
@@ -133,7 +135,7 @@ async function roundTrips() {
     await reset(TASKS);
     await fastify(async (at) => keep('roundtrip', 'Fastify + pg', await load(at, 'roundtrip', 64, { world })));
     const b = best('submit', 'bare libmicrohttpd');
-    results.get('roundtrip').set('bare libmicrohttpd', [{ ...b, rps: b.rps / 3 }]);
+    results.get('roundtrip').set('bare libmicrohttpd', [{ ...b, rps: b.rps / 3 }]); // three constant answers a round
 }
 
 function report() {
@@ -150,6 +152,11 @@ function report() {
         out[kind] = row;
         say([kind.padEnd(10), String(row.rps).padStart(6), row.p99_ms.toFixed(1).padStart(9), row.ratio_pgbench.toFixed(2).padStart(11),
             row.ratio_fastify_pg.toFixed(2).padStart(14), row.ratio_bare_http.toFixed(2).padStart(20)].join(''));
+    }
+    say('\nCPU time of the serving side a unit, least of the runs (us):');
+    for (const kind of ['submit', 'read', 'roundtrip']) {
+        const figures = ['gateway', 'pgbench', 'Fastify + pg'].map((label) => `${label} ${cheapest(kind, label).toFixed(0)}`);
+        say(`  ${kind.padEnd(10)} ${figures.join('   ')}`);
     }
     writeFileSync(join(build, 'bench.json'), `${JSON.stringify(out, null, 2)}\n`);
     say(`\nwritten: ${join(build, 'bench.json')}`);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The instruments of bench.mjs: each measurement is one program that runs for a bounded time and is waited for.
 import { spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from '../tests/support/stack.mjs';
+import { build, sleep } from '../tests/support/stack.mjs';
 
-export const seconds = Number(process.env.BENCH_SECONDS ?? 4);
+export const seconds = Number(process.env.BENCH_SECONDS ?? 2);
 const WARM = 1;
 
 function collect(command, args, env = {}) {
@@ -26,8 +27,47 @@ function collect(command, args, env = {}) {
     });
 }
 
+/** Ticks (10 ms) that a process has used, its ended children's too; and its parent. */
+function usage(pid) {
+    try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+        const f = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+        return { own: f[11] + f[12], ended: f[13] + f[14], parent: f[1] };
+    } catch {
+        return { own: 0, ended: 0, parent: 0 }; // gone meanwhile
+    }
+}
+
+const recorded = (name) => Number(readFileSync(join(process.env.OGPU_BENCH_RUN, 'pid', name), 'utf8').split(' ')[0]);
+
+/** CPU seconds of everything that serves: PostgreSQL, Redis, both gateways, and `server`; not of the clients. */
+function served(server) {
+    const postgres = recorded('postgres');
+    const base = usage(postgres);
+    let ticks = base.own + base.ended;
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+        const u = usage(pid);
+        ticks += u.parent === postgres ? u.own : 0;
+    }
+    for (const pid of [recorded('redis'), recorded('gateway-1'), recorded('gateway-2'), server].filter(Boolean)) {
+        ticks += usage(pid).own;
+    }
+    return ticks / 100;
+}
+
+let server; // the reference that answers at the moment
+
+/** Adds cpu_us: what one unit cost the serving side. Says more than a rate on a machine that others use too. */
+async function withCpu(measure) {
+    const before = served(server);
+    const r = await measure();
+    await sleep(300); // until backends that just ended are counted with their parent
+    return { ...r, cpu_us: ((served(server) - before) * 1e6) / r.all };
+}
+
 /** bench/load; throws when anything but the hoped-for answers came back. */
-export async function load(to, traffic, connections, options = {}) {
+export const load = (...args) => withCpu(() => runLoad(...args));
+async function runLoad(to, traffic, connections, options = {}) {
     const args = ['--to', to, '--traffic', traffic, '--connections', String(connections)];
     for (const [name, value] of Object.entries({ warmup: WARM, seconds, ...options })) {
         args.push(`--${name}`, String(value));
@@ -37,28 +77,32 @@ export async function load(to, traffic, connections, options = {}) {
         throw new Error(`load on ${traffic}: hung ${r.hung}, lost ${r.lost}, unexpected ${r.unexpected}: ${r.first_unexpected}`);
     }
     const unit = r.submit ?? r.read ?? r.round;
-    return { clients: connections, rps: unit.per_s, p50_ms: unit.p50_ms, p99_ms: unit.p99_ms, n: unit.n, seconds: r.seconds };
+    const done = traffic === 'submit' ? 201 : traffic === 'read' ? 200 : 202; // one a unit, those of the warm-up too
+    return { clients: connections, rps: unit.per_s, p50_ms: unit.p50_ms, p99_ms: unit.p99_ms, all: r.statuses[done] };
 }
 
 /** pgbench in prepared mode; transactions a second. */
-export async function pgbench(script, clients, variables) {
-    const args = ['-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), '-f', script];
+export const pgbench = (...args) => withCpu(() => runPgbench(...args));
+async function runPgbench(script, clients, variables) {
+    const args = ['-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds + WARM), '-f', script];
     for (const [name, value] of Object.entries(variables)) {
         args.push('-D', `${name}=${value}`);
     }
     const { out, err } = await collect(process.env.PGBENCH, [...args, process.env.DATABASE_URL]);
-    const tps = /tps = ([\d.]+) \(without/.exec(out);
-    const ms = /latency average = ([\d.]+) ms/.exec(out);
-    if (!tps || /aborted|failed transactions: [1-9]/.test(out + err)) {
+    const figure = (pattern) => Number(pattern.exec(out)?.[1] ?? 0); // without a single transaction there is no rate
+    if (/aborted|failed transactions: [1-9]/.test(out + err)) {
         throw new Error(`pgbench: ${err || out}`);
     }
-    return { clients, rps: Number(tps[1]), mean_ms: Number(ms[1]) };
+    return {
+        clients, rps: figure(/tps = ([\d.]+) \(without/), mean_ms: figure(/latency average = ([\d.]+) ms/), all: figure(/actually processed: (\d+)/),
+    };
 }
 
 /** A server that answers on `port`, for as long as `body` runs. */
 export async function withServer(command, args, port, body) {
     const child = spawn(command, args, { env: process.env, stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = new Promise((done) => child.on('exit', done));
+    server = child.pid;
     try {
         const deadline = Date.now() + 10_000;
         for (;;) {
@@ -69,12 +113,13 @@ export async function withServer(command, args, port, body) {
             if (Date.now() > deadline || child.exitCode !== null) {
                 throw new Error(`${command} ${args[0]} does not answer`);
             }
-            await new Promise((done) => setTimeout(done, 50));
+            await sleep(50);
         }
         return await body(`127.0.0.1:${port}`);
     } finally {
+        server = undefined;
         child.kill('SIGTERM');
-        await Promise.race([ended, new Promise((done) => setTimeout(done, 3000))]);
+        await Promise.race([ended, sleep(3000)]);
         child.kill('SIGKILL');
     }
 }
