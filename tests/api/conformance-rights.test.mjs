@@ -225,6 +225,29 @@ test('no member of an answer can be set by a request', async () => {
     assert.ok(posted > 40, String(posted));
 });
 
+test('a claim reference is its provider\'s own, and work goes to the registered', async () => {
+    const fresh = await w.source(owner, { name: 'claimed by reference' });
+    const [p, q, unregistered] = [await w.provider(fresh), await w.provider(fresh), await w.provider()];
+    const task = expect(await w.submit(owner, fresh), 201);
+    const ref = { claim_ref: randomUUID() };
+    const first = expect(await p.claim(10, ref), 200);
+    assert.equal(first.task, task.id);
+    assert.equal((await q.claim(0, ref)).status, 204);
+    assert.deepEqual(expect(await p.claim(0, ref), 200).attempt, first.attempt);
+    expect(await w.submit(owner, fresh), 201);
+    assert.equal((await unregistered.claim(0)).status, 204);
+    assert.equal((await unregistered.claim(0, { sources: [fresh.id] })).status, 204);
+    const second = expect(await q.claim(10, ref), 200);
+    assert.notEqual(second.attempt, first.attempt);
+    assert.equal(expect(await p.claim(0, ref), 200).attempt, first.attempt);
+    // Who withdrew gets no new work, and keeps what it has.
+    assert.equal((await p.call('DELETE', `${fresh.urls.registrations}/${p.id}`)).status, 204);
+    expect(await w.submit(owner, fresh), 201);
+    assert.equal((await p.claim(0)).status, 204);
+    expect(await p.answer(first, Buffer.from('kept')), 202);
+    assert.equal(expect(await owner.get(`${task.urls.self}?wait=20`), 200).status, 'succeeded');
+});
+
 test('a revoked key ends at both gateways, for writes at once', async () => {
     const key = w.key(owner);
     const there = Object.assign(Object.create(key), { url: w.two });
