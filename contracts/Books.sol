@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Entries} from "./Entries.sol";
 import {Roles} from "./Roles.sol";
+import {Sums} from "./Sums.sol";
 import {Vault} from "./Vault.sol";
 
 /// @title What was settled and what was paid
@@ -105,7 +106,7 @@ abstract contract Books is Roles {
         if (block.timestamp >= claimableAt) revert TooLate(claimableAt);
         uint64 increase = batch.increase;
         batch.root = 0;
-        committed -= increase > committed - paid ? committed - paid : increase;
+        committed = Sums.less(committed, paid, increase);
         emit Voided(epoch, increase);
     }
 
@@ -143,13 +144,11 @@ abstract contract Books is Roles {
     /// shown, the voucher's own declaration is taken back. Units already paid stay committed.
     function _release(uint32 id, uint48 listed) internal returns (uint64 units) {
         Counters storage own = _counters[id];
-        uint64 from = own.claimed - own.vouched;
-        if (own.vouched == 0 || listed <= from) return 0;
-        units = (listed < own.claimed ? listed : own.claimed) - from;
-        if (units > committed - paid) units = committed - paid;
+        uint64 rest = Sums.less(committed, paid, Sums.twice(own.claimed, own.vouched, listed));
+        units = committed - rest;
         if (units == 0) return 0;
         own.vouched -= units;
-        committed -= units;
+        committed = rest;
         emit Released(id, units);
     }
 

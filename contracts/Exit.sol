@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Books} from "./Books.sol";
 import {Entries} from "./Entries.sol";
+import {Sums} from "./Sums.sol";
 
 /// @title The forced exit: everyone gets out when the gateway is gone for good
 /// @notice When no batch has become claimable for `silence` seconds, anyone begins the exit, and
@@ -93,7 +94,7 @@ abstract contract Exit is Books {
     /// @param id whose money
     function exit(uint32 id) external {
         if (exitAt == 0 || block.timestamp < exitAt) revert WindowOpen(exitAt);
-        uint64 due = _earnedDue(id);
+        uint64 due = Sums.due(_counters[id].earned, claimed(id), committed, paid);
         uint256 back = refundOf(id) - refunded[id];
         if (due == 0 && back == 0) revert NothingToClaim(id);
         refunded[id] += back;
@@ -130,20 +131,9 @@ abstract contract Exit is Books {
         emit Shown(id | Entries.SPENT, units);
     }
 
-    /// @dev Units shown as earned and not paid yet, within what was declared.
-    function _earnedDue(uint32 id) private view returns (uint64 due) {
-        Counters storage own = _counters[id];
-        if (own.earned <= own.claimed) return 0;
-        due = own.earned - own.claimed;
-        uint64 left = committed - paid;
-        if (due > left) due = left;
-    }
-
     /// @dev Wei of an id's deposits that are left after it spent these units.
     function _unspent(uint32 id, uint48 units) private view returns (uint256) {
-        uint256 all = vault.deposited(id);
-        uint256 gone = units * UNIT;
-        return all > gone ? all - gone : 0;
+        return Sums.unspent(vault.deposited(id), units * UNIT);
     }
 
     /// @dev When a batch became claimable last. A voided batch is no sign of life, nor is one that
