@@ -28,6 +28,7 @@ static void on_signal(int number)
     stopping = 1;
 }
 
+/* libmicrohttpd decides the parameters. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result answer(void *cls, struct MHD_Connection *mhd, const char *url,
                               const char *method, const char *version, const char *data,
                               size_t *size, void **ctx)

@@ -43,25 +43,28 @@ uint64_t load_random(struct load *l)
 }
 
 void request_begin(struct conn *c, const char *method, const char *path, const char *auth,
-                   const char *extra, const char *media_type, size_t body_n)
+                   const char *extra)
 {
     int n =
         snprintf(c->out, OUT_ROOM, "%s %s HTTP/1.1\r\nHost: load\r\n%s%s%s%s", method, path,
                  auth ? "Authorization: Bearer " : "", auth ? auth : "", auth ? "\r\n" : "", extra);
 
-    if (media_type)
-        n += snprintf(c->out + n, (size_t)(OUT_ROOM - n),
-                      "Content-Type: %s\r\nContent-Length: %zu\r\n", media_type, body_n);
-    n += snprintf(c->out + n, (size_t)(OUT_ROOM - n), "\r\n");
     c->out_n = (size_t)n;
     c->out_at = 0;
 }
 
-void request_add(struct conn *c, const void *p, size_t n)
+void request_end(struct conn *c, const char *media_type, const void *p, size_t n)
 {
+    int head = media_type
+                   ? snprintf(c->out + c->out_n, OUT_ROOM - c->out_n,
+                              "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", media_type, n)
+                   : snprintf(c->out + c->out_n, OUT_ROOM - c->out_n, "\r\n");
+
+    c->out_n += (size_t)head;
     if (c->out_n + n > OUT_ROOM)
         abort();
-    memcpy(c->out + c->out_n, p, n);
+    if (n > 0)
+        memcpy(c->out + c->out_n, p, n);
     c->out_n += n;
 }
 
@@ -71,7 +74,7 @@ static bool open_conn(struct load *l, struct conn *c)
     int one = 1;
 
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)l->to, sizeof(*l->to)) != 0)
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&l->to, sizeof(l->to)) != 0)
         return false;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     c->answered_any = false;
@@ -205,7 +208,7 @@ static bool fill(struct load *l, struct conn *c)
     ssize_t n;
 
     if (c->in_n == c->in_cap && c->in_cap < IN_MAX) {
-        c->in_cap *= 2;
+        c->in_cap = c->in_cap ? 2 * c->in_cap : IN_FIRST;
         c->in = realloc(c->in, c->in_cap);
         if (!c->in)
             abort();
@@ -307,14 +310,13 @@ static void run(struct load *l)
 
 bool load_run(struct load *l)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(l->opt.port)};
     bool ok;
 
-    if (inet_pton(AF_INET, l->opt.host, &to.sin_addr) != 1) {
+    l->to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(l->opt.port)};
+    if (inet_pton(AF_INET, l->opt.host, &l->to.sin_addr) != 1) {
         fprintf(stderr, "load: %s is not a numeric address\n", l->opt.host);
         return false;
     }
-    l->to = &to;
     l->seed = (uint64_t)clock_wall_us();
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->conns = calloc(l->opt.connections, sizeof(*l->conns));

@@ -2,6 +2,7 @@
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +15,6 @@
  * A closed-loop HTTP/1.1 client: each connection sends its next request when the answer to the last
  * one is complete. One thread, so that the server keeps the rest of the machine.
  */
-
-#define HEAD_ROOM 4096
 
 /** What one connection is in the middle of. */
 enum phase { PHASE_IDLE, PHASE_SUBMIT, PHASE_READ, PHASE_CLAIM, PHASE_UPLOAD, PHASE_RESPOND };
@@ -85,7 +84,7 @@ struct load {
     struct world world;
     struct stats stats;
     struct conn *conns;
-    struct sockaddr_in *to;
+    struct sockaddr_in to;
     int epoll;
     uint64_t begun;     /**< units sent */
     uint64_t ended;     /**< units answered, lost or hung */
@@ -106,9 +105,9 @@ uint64_t load_random(struct load *l);
 /** Start a request in `c->out`; `auth` is a bearer token or NULL, `extra` whole header lines or "".
  */
 void request_begin(struct conn *c, const char *method, const char *path, const char *auth,
-                   const char *extra, const char *media_type, size_t body_n);
-/** Append to the request's body. */
-void request_add(struct conn *c, const void *p, size_t n);
+                   const char *extra);
+/** End its head and give it a body of `n` bytes; `media_type` NULL: none. */
+void request_end(struct conn *c, const char *media_type, const void *p, size_t n);
 
 /** The kinds. */
 extern const struct traffic traffic_submit;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +31,8 @@ static bool next_claim(struct load *l, struct conn *c)
                  (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
                  (unsigned)(b >> 52), b & 0xffffffffffffU);
     c->phase = PHASE_CLAIM;
-    request_begin(c, "POST", "/v1/claims?wait=1", actor_of(l, c)->token, "", "application/json",
-                  (size_t)n);
-    request_add(c, body, (size_t)n);
+    request_begin(c, "POST", "/v1/claims?wait=1", actor_of(l, c)->token, "");
+    request_end(c, "application/json", body, (size_t)n);
     return true;
 }
 
@@ -75,9 +73,8 @@ static void upload(struct load *l, struct conn *c)
     hex_encode(r->blob.b, 32, hex);
     snprintf(path, sizeof(path), "/v1/blobs/%s?attempt=%s", hex, r->attempt_text);
     c->phase = PHASE_UPLOAD;
-    request_begin(c, "PUT", path, actor_of(l, c)->token, "", "application/octet-stream",
-                  r->content_n);
-    request_add(c, r->content, r->content_n);
+    request_begin(c, "PUT", path, actor_of(l, c)->token, "");
+    request_end(c, "application/octet-stream", r->content, r->content_n);
 }
 
 static void respond(struct load *l, struct conn *c)
@@ -112,8 +109,8 @@ static void respond(struct load *l, struct conn *c)
                  sign);
     snprintf(path, sizeof(path), "/v1/attempts/%s/respond", r->attempt_text);
     c->phase = PHASE_RESPOND;
-    request_begin(c, "POST", path, a->token, "", "application/json", (size_t)n);
-    request_add(c, body, (size_t)n);
+    request_begin(c, "POST", path, a->token, "");
+    request_end(c, "application/json", body, (size_t)n);
 }
 
 static void answer(struct load *l, struct conn *c, int status, const char *body, size_t n)

@@ -48,12 +48,15 @@ static int by_size(const void *a, const void *b)
 
 static void print_samples(const char *name, struct samples *s, double seconds, FILE *out)
 {
+    size_t half = s->n / 2;
+    size_t most = s->n * 99 / 100;
+
     if (s->n == 0)
         return;
     qsort(s->us, s->n, sizeof(*s->us), by_size);
     fprintf(out,
             "\"%s\":{\"n\":%zu,\"per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f},",
-            name, s->n, (double)s->n / seconds, s->us[s->n / 2] / 1e3, s->us[s->n * 99 / 100] / 1e3,
+            name, s->n, (double)s->n / seconds, s->us[half] / 1e3, s->us[most] / 1e3,
             s->us[s->n - 1] / 1e3);
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +24,8 @@ static void submit(struct load *l, struct conn *c)
         snprintf(extra, sizeof(extra), "Idempotency-Key: load-%016llx%08x\r\n",
                  (unsigned long long)load_random(l), c->number);
     c->phase = PHASE_SUBMIT;
-    request_begin(c, "POST", "/v1/tasks", l->world.keys[c->key], extra, "application/json",
-                  (size_t)n);
-    request_add(c, body, (size_t)n);
+    request_begin(c, "POST", "/v1/tasks", l->world.keys[c->key], extra);
+    request_end(c, "application/json", body, (size_t)n);
 }
 
 static void read_task(struct load *l, struct conn *c)
@@ -38,7 +36,8 @@ static void read_task(struct load *l, struct conn *c)
     c->key = t->key;
     c->phase = PHASE_READ;
     snprintf(path, sizeof(path), "/v1/tasks/%s", t->id);
-    request_begin(c, "GET", path, l->world.keys[t->key], "", NULL, 0);
+    request_begin(c, "GET", path, l->world.keys[t->key], "");
+    request_end(c, NULL, NULL, 0);
 }
 
 static bool next_submit(struct load *l, struct conn *c)
@@ -73,7 +72,8 @@ static bool next_get(struct load *l, struct conn *c)
     if (!load_may_begin(l))
         return false;
     c->phase = PHASE_READ;
-    request_begin(c, "GET", l->opt.path, NULL, "", NULL, 0);
+    request_begin(c, "GET", l->opt.path, NULL, "");
+    request_end(c, NULL, NULL, 0);
     return true;
 }
 

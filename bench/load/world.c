@@ -44,12 +44,12 @@ static bool read_line(struct world *w, char *line)
 
     if (n == 2 && strcmp(word, "key") == 0 && strlen(a) < sizeof(*w->keys)) {
         w->keys = grown(w->keys, w->n_keys, sizeof(*w->keys));
-        strcpy(w->keys[w->n_keys++], a);
+        memcpy(w->keys[w->n_keys++], a, strlen(a) + 1);
         return true;
     }
     if (n == 2 && strcmp(word, "source") == 0 && strlen(a) < sizeof(*w->sources)) {
         w->sources = grown(w->sources, w->n_sources, sizeof(*w->sources));
-        strcpy(w->sources[w->n_sources++], a);
+        memcpy(w->sources[w->n_sources++], a, strlen(a) + 1);
         return true;
     }
     if (n == 3 && strcmp(word, "provider") == 0 && strlen(a) < sizeof(w->providers->token))
