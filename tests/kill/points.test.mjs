@@ -85,6 +85,37 @@ function audit() {
 
 const broken = (promise) => promise.then((r) => `answered ${r.status}`, () => 'broken');
 
+test('submit, killed with COMMIT on its way: the key makes one task, whichever way it went', async () => {
+    for (let i = 0; i < 4; i++) {
+        const v = await doomed('g4');
+        const key = `kill-g4-${i}`;
+        assert.equal(await broken(submit(Object.assign(new Http(v.url, client.token)), key)), 'broken');
+        assert.equal(await v.ended(), 'SIGKILL');
+        const task = expect(await submit(client, key), 201);
+        assert.equal(expect(await submit(client, key), 201).id, task.id);
+        const rows = await sql.query('SELECT count(*) FROM idempotency WHERE key = $1', [key]);
+        assert.equal(rows[0].count, 1n);
+        await finish(task);
+    }
+    audit();
+});
+
+test('respond, killed before its answer: the response stands', async () => {
+    const task = expect(await submit(client, 'kill-respond'), 201);
+    const v = await doomed('g5');
+    const p = await worker();
+    const claim = expect(await p.claim(10), 200);
+    const sha = await p.upload(claim, Buffer.from('r'));
+    const body = await p.responseBody(claim, [{ name: 'r', media_type: 'text/plain', size: 1, sha256: sha }]);
+    p.url = v.url;
+    assert.equal(await broken(p.post(claim.urls.respond, body)), 'broken');
+    assert.equal(await v.ended(), 'SIGKILL');
+    p.url = safe;
+    assert.equal(expect(await p.post(claim.urls.respond, body), 202).status, 'verifying');
+    assert.equal(expect(await client.get(`${task.urls.self}?wait=20`), 200).status, 'succeeded');
+    audit();
+});
+
 for (const point of ['g5', 'g6']) {
     test(`submit, killed at ${point}: the key answers for the one task`, async () => {
         const v = await doomed(point);
@@ -115,7 +146,7 @@ for (const point of ['g5', 'g6']) {
     });
 }
 
-for (const point of ['v1', 'v2', 'v4']) {
+for (const point of ['v1', 'v2', 'v3', 'v4']) {
     test(`checks, killed at ${point}: another gateway decides`, async () => {
         const task = expect(await submit(client, `kill-${point}`), 201);
         const v = await doomed(point);
