@@ -6,4 +6,8 @@ $(BUILD)/tests/worker/hostile: tests/worker/hostile.c tests/worker/hostile_look.
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 -D_GNU_SOURCE= $(WARN) -pthread -static -s -o $@ $(filter %.c,$^)
 
-TEST_PROGRAMS += $(BUILD)/tests/worker/hostile
+$(BUILD)/tests/worker/libnvidia-ml.so.1: tests/worker/fake_nvml.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O1 $(WARN) -shared -fPIC -o $@ $<
+
+TEST_PROGRAMS += $(BUILD)/tests/worker/hostile $(BUILD)/tests/worker/libnvidia-ml.so.1
