@@ -144,6 +144,7 @@ abstract contract Books is Roles {
     /// shown, the voucher's own declaration is taken back. Units already paid stay committed.
     function _release(uint32 id, uint48 listed) internal returns (uint64 units) {
         Counters storage own = _counters[id];
+        if (own.vouched == 0) return 0;
         uint64 rest = Sums.less(committed, paid, Sums.twice(own.claimed, own.vouched, listed));
         units = committed - rest;
         if (units == 0) return 0;
