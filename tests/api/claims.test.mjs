@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Sql, root } from '../support/sql.mjs';
+import '../support/judged.mjs';
 import { Stack, eventually, sleep } from '../support/stack.mjs';
 import { Provider, canonical, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
 
