@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { keccak256, getAddress } from 'viem';
 import { chainId, Gateway, problem, settlement, sha256 } from './gateway.mjs';
 import {
-    build, cgroupsOf, drop, execute, folder, hostile, imageOf, manifestOf, processesOf, uidBase, worker,
+    build, cgroupsOf, drop, execute, folder, hostile, imageOf, manifestOf, processesOf, sweep, uidBase, worker,
 } from './support.mjs';
 
 const master = '0x90F79bf6EB2c4f870365E785982E1f101E93b906';
@@ -66,7 +66,10 @@ afterEach(async () => {
     gateway.close();
     await gone();
 });
-after(() => drop(dir));
+after(() => {
+    sweep(join(dir, 'work'));
+    drop(dir);
+});
 
 test('a provider key is made once, for us alone, and read again', async () => {
     assert.match(address, /^0x[0-9a-fA-F]{40}$/);

@@ -9,7 +9,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { Sql } from '../support/sql.mjs';
 import { Stack, eventually, sleep } from '../support/stack.mjs';
 import { expect, newClient } from '../support/actors.mjs';
-import { build, execute, hostile, imageOf, manifestOf, processesOf, uidBase, worker } from './support.mjs';
+import { build, execute, hostile, imageOf, manifestOf, processesOf, sweep, uidBase, worker } from './support.mjs';
 
 const settings = {
     L1_CHAIN_ID: '31337', L1_SETTLEMENT: '0x5FbDB2315678afecb367f032d93F642f64180aa3', L1_VAULT: `0x${'11'.repeat(20)}`,
@@ -33,6 +33,8 @@ afterEach(async () => {
     for (const w of crew) {
         w.kill('SIGKILL');
         await w.ended;
+        await eventually(() => running() === 0, 'end of the containers', 5000);
+        sweep(w.work);
     }
     crew = [];
 });
@@ -43,19 +45,11 @@ after(async () => {
 
 /** Publishes a manifest with its archive. */
 async function publish(manifest, archive) {
-    expect(await client.put(`/v1/blobs/${manifest.image.blob}`, archive), 201);
+    const put = await client.put(`/v1/blobs/${manifest.image.blob}`, archive);
+    assert.ok([200, 201].includes(put.status), `${put.status}`); // 200 when it is there already
     return expect(await client.post('/v1/sources', { manifest }), 201);
 }
 const source = (act, changes) => publish(manifestOf(made, { name: `test-${++serial}`, command: ['/bin/hostile', act], ...changes }), made.archive);
-const blobOnce = async (...args) => {
-    const put = client.put;
-    client.put = async (...call) => ({ ...await put.apply(client, call), status: 201 }); // 200 when it is there already
-    try {
-        return await source(...args);
-    } finally {
-        client.put = put;
-    }
-};
 
 /** Starts a worker for one source with a key, a master and host ids of its own; waits until it is registered there. */
 async function hire(at, env = {}) {
@@ -69,6 +63,7 @@ async function hire(at, env = {}) {
         OGPU_WORK_DIR: join(home, 'work'), OGPU_SOURCES: at.map((s) => s.id).join(','),
         OGPU_UID_BASE: String(base + 65536 * serial), ...env,
     });
+    w.work = join(home, 'work');
     crew.push(w);
     for (const s of at) {
         const count = crew.length;
@@ -104,7 +99,7 @@ test('three workers race; the first valid output wins, the others are told to st
 });
 
 test('the worker is killed in the middle: its lease runs out, another does the task', async () => {
-    const s = await blobOnce('nap');
+    const s = await source('nap');
     const first = await hire([s]);
     const task = await submit(s);
     await live(task);
@@ -118,7 +113,7 @@ test('the worker is killed in the middle: its lease runs out, another does the t
 });
 
 test('the worker is stopped past its lease and goes on: too late for this task, good for the next', async () => {
-    const s = await blobOnce('nap', { limits: { timeout_s: 60 } });
+    const s = await source('nap', { limits: { timeout_s: 60 } });
     const first = await hire([s]);
     const task = await submit(s);
     await live(task);
@@ -136,7 +131,7 @@ test('the worker is stopped past its lease and goes on: too late for this task, 
 });
 
 test('SIGTERM without time: the attempt is released, another does the task', async () => {
-    const s = await blobOnce('nap');
+    const s = await source('nap');
     const first = await hire([s], { OGPU_DRAIN_S: '0' });
     const task = await submit(s);
     await live(task);
@@ -148,7 +143,7 @@ test('SIGTERM without time: the attempt is released, another does the task', asy
 });
 
 test('a source that cannot succeed: told with the cause, attempt by attempt', async () => {
-    const s = await blobOnce('words');
+    const s = await source('words');
     await hire([s]);
     const task = await submit(s);
     const list = await eventually(async () => {

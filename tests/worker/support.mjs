@@ -2,8 +2,8 @@
 // Runs sources through `ogpu-worker try`: the same code that an attempt goes through, without a gateway.
 import { spawn } from 'node:child_process';
 import {
-    chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync,
-    writeFileSync,
+    chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, rmdirSync,
+    statSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -24,6 +24,15 @@ export function folder(name) {
 /** How the cgroups of a worker with this work folder begin. */
 export const tagOf = (work) => `ogpu-${sha256(realpathSync(work)).slice(0, 8)}-`;
 export const cgroupsOf = (work) => globSync(`/sys/fs/cgroup/**/${tagOf(work)}*`).filter((path) => existsSync(path));
+
+/** Removes the empty cgroups that a killed worker left and no later worker of its folder will. */
+export const sweep = (work) => cgroupsOf(work).sort().reverse().forEach((path) => {
+    try {
+        rmdirSync(path);
+    } catch {
+        // gone with its last process meanwhile
+    }
+});
 
 /** Host ids of a test's own: other tests' containers may run beside it. */
 export const uidBase = () => 65536 * (16 + Math.floor(Math.random() * 50000));
