@@ -9,6 +9,7 @@ struct state {
     struct sql_provider_get get;
     struct sql_provider_bind call;
     struct address address;
+    struct address bound; /* the master until now */
 };
 
 static enum op_next show(struct op *op)
@@ -38,20 +39,24 @@ static void verify(struct op *op)
     struct eip712_domain domain = sign_domain(op->app);
     struct eip712_binding m = {s->address, in->master, (uint64_t)in->nonce, (uint64_t)in->deadline};
     struct digest digest = eip712_binding_digest(&domain, &m);
-    struct sign_check checks[2] = {
+    struct sign_check checks[3] = {
         {digest, in->signature, s->address, "provider"},
         {digest, in->master_signature, in->master, "master"},
+        {digest, in->former_master_signature, s->bound, "bound master"},
     };
 
-    sign_verify(op, checks, 2);
+    sign_verify(op, checks, in->has_former_master_signature ? 3 : 2);
 }
 
 static enum op_next verified(struct op *op)
 {
     struct state *s = op->state;
+    const struct in_bind_provider *in = op->in;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
+    if (in->has_former_master_signature)
+        s->call.former = bytes_of(s->bound.b, sizeof(s->bound.b));
     return op_call(op, SQL_PROVIDER_BIND, &s->call, key_of(s->call.id), key_of(s->call.id), answer);
 }
 
@@ -63,6 +68,7 @@ static enum op_next loaded(struct op *op)
     if (!found(op, E_PROVIDER_NOT_FOUND))
         return OP_REPLY;
     memcpy(s->address.b, p->address.p, sizeof(s->address.b));
+    memcpy(s->bound.b, p->master.p, sizeof(s->bound.b));
     return op_pool(op, verify, verified);
 }
 

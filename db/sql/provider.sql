@@ -43,22 +43,22 @@ SELECT f.call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome, COALESC
 
 -- name: provider_bind
 -- The master's half of a Binding. A first signature binds at once; another master needs the bound one's signature
--- (`released` true) and takes effect after 24 hours.
+-- (`former` is who signed as it) and takes effect after 24 hours.
 -- class: slow
--- params: id uuid, master bytea, nonce int8, released bool
+-- params: id uuid, master bytea, nonce int8, former bytea?
 -- returns: call int4, outcome text
 -- lock: provider
 SELECT id FROM provider WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, u.*, n.at
-      FROM unnest($1::uuid[], $2::bytea[], $3::int8[], $4::bool[]) WITH ORDINALITY AS u(id, master, nonce, released, o),
+      FROM unnest($1::uuid[], $2::bytea[], $3::int8[], $4::bytea[]) WITH ORDINALITY AS u(id, master, nonce, former, o),
            (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
     SELECT c.*, p.address, (m.address = c.master) AS same,
            CASE WHEN p.id IS NULL THEN 'provider_not_found'
                 WHEN EXISTS (SELECT FROM signer_nonce s WHERE s.signer = p.address AND s.nonce = c.nonce) THEN 'nonce_used'
-                WHEN m.address <> c.master AND p.master_signed AND NOT c.released THEN 'master_bound'
+                WHEN m.address <> c.master AND p.master_signed AND c.former IS DISTINCT FROM m.address THEN 'master_bound'
                 ELSE 'ok' END AS fate,
            (p.master_signed AND m.address <> c.master) AS later
       FROM c LEFT JOIN provider p ON p.id = c.id LEFT JOIN account m ON m.id = p.master

@@ -89,19 +89,28 @@ test('a master binds by counter-signing; another one cannot take over', async ()
     delete body.master_signature;
     const made = expect(await p.post('/v1/providers', body), 201);
     assert.equal(made.provider.bound, false);
-    const bind = async (master, signers) => {
+    const bind = async (master, signers, former) => {
         const m = { master: master.address, nonce: Date.now() * 1000 + Math.floor(Math.random() * 1000), deadline: now() + 60 };
         const over = { master: m.master, nonce: BigInt(m.nonce), deadline: BigInt(m.deadline) };
-        return p.post(`/v1/providers/${made.provider.id}/bind`, { ...m, signature: await p.signBinding(signers[0], over), master_signature: await p.signBinding(signers[1], over) });
+        return p.post(`/v1/providers/${made.provider.id}/bind`, { ...m, signature: await p.signBinding(signers[0], over), master_signature: await p.signBinding(signers[1], over), ...(former ? { former_master_signature: await p.signBinding(former, over) } : {}) });
     };
     assert.equal(code(await bind(p.master, [p.account, p.account])), 'BAD_SIGNATURE');
     assert.equal(code(await bind(p.master, [p.master, p.master])), 'BAD_SIGNATURE');
     assert.equal(expect(await bind(p.master, [p.account, p.master]), 200).bound, true);
     const thief = privateKeyToAccount(generatePrivateKey());
     assert.equal(code(await bind(thief, [p.account, thief])), 'MASTER_BOUND');
+    assert.equal(code(await bind(thief, [p.account, thief], thief)), 'BAD_SIGNATURE');
     const moved = new Provider(one, domain, undefined, thief);
     moved.account = p.account;
     assert.equal(code(await p.post('/v1/providers', await moved.registerBody())), 'MASTER_BOUND');
+    // The bound master lets go: the heir takes over when its day has passed, not before.
+    const heir = privateKeyToAccount(generatePrivateKey());
+    const master = async () => expect(await p.get(`/v1/providers/${made.provider.id}`), 200).master;
+    assert.equal(expect(await bind(heir, [p.account, heir], p.master), 200).master, p.master.address);
+    const due = () => sql.query('SELECT next_master_at - ogpu_now() AS left FROM provider WHERE next_master_at IS NOT NULL');
+    assert.equal((await due())[0].left.hours, 23);
+    await sql.query('UPDATE provider SET next_master_at = ogpu_now() WHERE next_master_at IS NOT NULL');
+    await eventually(async () => await master() === heir.address, 'the heir is the master', 30_000);
 });
 
 test('a registration names one manifest and environments both sides have', async () => {
