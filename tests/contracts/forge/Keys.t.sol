@@ -237,6 +237,41 @@ contract KeysTest is Base {
         eq(vault.totalStaked(), 70 ether, "the stake needs another announcement");
     }
 
+    /// Stake goes the same way: announced, then under appeal, then taken; and all that in public.
+    function test_admin_stolen_and_the_guardian_asleep_takes_the_stake_after_the_appeal() public {
+        bytes memory blame = abi.encodeCall(Stake.sanction, (person(2), 70 ether, "x"));
+        bytes memory take =
+            abi.encodeCall(Stake.withdrawSanctionOf, (person(2), 70 ether, person(THIEF)));
+        announce(address(vault), blame);
+        announce(address(vault), take);
+        pass(2 days);
+        lock.execute(address(vault), 0, blame, 0, 0);
+        pass(4 days - 1);
+        (bool ok,) = address(lock).call(
+            abi.encodeCall(lock.execute, (address(vault), 0, take, 0, 0))
+        );
+        eq(ok ? 1 : 0, 0, "not while it can be appealed against");
+        pass(1);
+        lock.execute(address(vault), 0, take, 0, 0);
+        eq(person(THIEF).balance, 70 ether, "the stake");
+        claim(2, listed, 0);
+        eq(person(2).balance, uint256(EARNED) * UNIT, "the pool is untouched");
+    }
+
+    /// In an exit, what a thief declared and never listed stays in the vault; it gains nothing.
+    function test_settler_stolen_can_lock_up_a_cap_a_day_in_an_exit() public {
+        vm.prank(SETTLER);
+        settlement.settle(3, CAP, 0, 0, Trees.entry(THIEF, 0));
+        pass(8 days);
+        settlement.beginExit();
+        settlement.show(2, Trees.chunk(listed, 0), new bytes32[](0));
+        pass(3 days);
+        settlement.exit(1);
+        uint256 free = uint256(1_000_000 - EARNED - CAP) * UNIT;
+        eq(person(1).balance, free, "a cap less than its own");
+        eq(stolen(), 0, "and nobody has it");
+    }
+
     /// The key that deployed has no right left.
     function test_deployer_stolen_takes_nothing() public {
         vm.prank(address(this));
