@@ -66,6 +66,7 @@ static enum op_next woken(struct op *op)
 
     if (op->woken_by_deadline)
         return op_empty(op, 204);
+    c->tries = 0;
     return ++c->ticks % FRESH_TICKS == 0 ? begin(op) : look(op);
 }
 
@@ -83,9 +84,13 @@ static enum op_next viewed(struct op *op)
 {
     struct json_out *o = json_out_new(op->arena);
     const struct sql_claim_view_row *row = op->rows;
+    struct claim *c = op->state;
 
     if (!found(op, E_ATTEMPT_NOT_FOUND))
         return OP_REPLY;
+    /* Where the slot goes back to, should this answer not arrive; the database path knows only now.
+     */
+    c->slot.source = row->source;
     /* The claim_ref of an attempt that is over: there is nothing left to run. */
     if (!text_is(row->state, "live"))
         return op_empty(op, 204);
@@ -286,6 +291,8 @@ static void undelivered(struct op *op)
         .attempts_max = (int32_t)op->app->attempts_max,
     };
     op_fire(op->app, SQL_ATTEMPT_END, &end, sizeof(end), key_of(c->task), key_of(c->task));
+    if (uuid_is_zero(c->slot.source))
+        return; /* not known yet: the keeper's resync brings the slot back */
     post_untried(op->app->queue, c->slot.source, c->task, op->who.account);
     post_reopen(op->app->queue, c->slot.source, c->task);
 }
