@@ -15,7 +15,7 @@
 #include "lib/hex.h"
 
 #define TMP        "tmp"
-#define NAME_MAX_N 96 /* "aa/bb/" and 64 digits, or "tmp/" and 32 */
+#define NAME_MAX_N 96 /* "aa/" and 64 digits, or "tmp/" and 32 */
 #define STALE_S    86400
 #define READ_AHEAD (4 << 20)
 
@@ -44,7 +44,7 @@ static void name_of(const struct digest *d, char *out)
     char hex[65];
 
     hex_encode(d->b, sizeof(d->b), hex);
-    snprintf(out, NAME_MAX_N, "%.2s/%.2s/%s", hex, hex + 2, hex);
+    snprintf(out, NAME_MAX_N, "%.2s/%s", hex, hex);
 }
 
 /* ---- the folder -------------------------------------------------------------------------------
@@ -76,6 +76,19 @@ static bool make_folder(int dir, const char *name)
     return mkdirat(dir, name, 0750) == 0 || errno == EEXIST;
 }
 
+/* All folders from the start, durable: a commit then syncs its own and nothing above it. */
+static bool make_folders(int dir)
+{
+    char name[3];
+
+    for (unsigned i = 0; i < 256; i++) {
+        snprintf(name, sizeof(name), "%02x", i);
+        if (!make_folder(dir, name))
+            return false;
+    }
+    return make_folder(dir, TMP) && faccessat(dir, TMP, W_OK | X_OK, 0) == 0 && fsync(dir) == 0;
+}
+
 enum err_code blobs_open(const char *dir, struct blobs **out, struct err *err)
 {
     struct blobs *b;
@@ -88,7 +101,7 @@ enum err_code blobs_open(const char *dir, struct blobs **out, struct err *err)
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, E_CONFIG, "blob folder %s: %s", dir, strerror(errno));
-    if (!make_folder(fd, TMP) || faccessat(fd, TMP, W_OK | X_OK, 0) != 0) {
+    if (!make_folders(fd)) {
         enum err_code code = err_set(err, E_CONFIG, "blob folder %s: %s", dir, strerror(errno));
 
         close(fd);
@@ -174,7 +187,7 @@ void blob_drop(struct blob_writer *w)
     free(w);
 }
 
-/* A name is durable when its folder is; so is the folder's own name in the one above. */
+/* A name is durable when its folder is. */
 static bool sync_folder(int dir, const char *name)
 {
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,33 +198,18 @@ static bool sync_folder(int dir, const char *name)
     return ok;
 }
 
-/* `name` is "aa/bb/…": makes both folders, durable before anything in them is promised. */
-static bool make_folders(int dir, const char *name)
-{
-    char upper[3] = {name[0], name[1], '\0'};
-    char lower[6] = {name[0], name[1], '/', name[3], name[4], '\0'};
-
-    if (faccessat(dir, lower, F_OK, 0) == 0)
-        return true;
-    return make_folder(dir, upper) && make_folder(dir, lower) && sync_folder(dir, upper) &&
-           fsync(dir) == 0;
-}
-
 /* Renaming over bytes that are there already replaces them with the same bytes, atomically, and
  * makes them young again for blob_remove(). */
 static enum err_code put_in_place(struct blob_writer *w, const struct digest *d, struct err *err)
 {
     char name[NAME_MAX_N];
-    char folder[6];
+    char folder[3];
     int dir = w->blobs->dir;
 
     name_of(d, name);
-    memcpy(folder, name, 5);
-    folder[5] = '\0';
+    snprintf(folder, sizeof(folder), "%.2s", name);
     if (fsync(w->fd) != 0)
         return io_error(err, "fsync");
-    if (!make_folders(dir, name))
-        return io_error(err, "folder");
     if (renameat(dir, w->name, dir, name) != 0)
         return io_error(err, "rename");
     if (!sync_folder(dir, folder))

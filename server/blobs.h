@@ -9,7 +9,7 @@
 #include "lib/err.h"
 
 /*
- * Bytes by their SHA-256, as files dir/aa/bb/<64 hex>. Who may read or write which digest is
+ * Bytes by their SHA-256, as files dir/aa/<64 hex>. Who may read or write which digest is
  * decided by rows; nothing here knows it. Every function may block: call them on the pool or in
  * threads of one's own. Several gateways may share the folder.
  */
