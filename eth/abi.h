@@ -22,6 +22,8 @@
 #define ABI_ROOT_OF          "rootOf(uint64)"
 #define ABI_DELAY            "delay()"
 #define ABI_LAST_EPOCH       "lastEpoch()"
+#define ABI_SILENCE          "silence()"
+#define ABI_BORN             "born()"
 
 #define ABI_EV_REGISTERED "Registered(uint32 indexed,address indexed)"
 #define ABI_EV_DEPOSITED  "Deposited(uint32 indexed,address indexed,uint256)"

@@ -10,7 +10,10 @@ enum err_code relayer_form(struct relayer *r, struct err *err)
 {
     struct sql_batch_form in = {.min_age_s = (int32_t)r->batch_age_s,
                                 .min_count = (int32_t)r->batch_count,
-                                .max_count = (int32_t)r->batch_max};
+                                .max_count = (int32_t)r->batch_max,
+                                .idle_s = (int32_t)r->life.beat_s,
+                                .has_idle_s = r->life.beat_s > 0,
+                                .born = (int64_t)r->life.born * 1000000};
     const struct sql_batch_form_row *row;
     uint8_t random[10];
     char id[ID_TEXT_MAX];
@@ -31,7 +34,8 @@ enum err_code relayer_form(struct relayer *r, struct err *err)
     return E_OK;
 }
 
-/* The items' calldata, in their order. */
+/* The items' calldata, in their order. A batch that is only a sign of life has none; the contract
+ * takes no empty batch, so it carries the entry that stands for nobody. */
 static enum err_code encode(const struct sql_batch_items_row *items, size_t n, struct buf *out,
                             struct err *err)
 {
@@ -44,7 +48,7 @@ static enum err_code encode(const struct sql_batch_items_row *items, size_t n, s
         if (rc != E_OK)
             return rc;
     }
-    return E_OK;
+    return n > 0 ? E_OK : buf_add(out, (uint8_t[ENTRY_SIZE]){0}, ENTRY_SIZE, err);
 }
 
 static enum err_code store(struct relayer *r, const struct batch *batch, struct err *err)

@@ -25,6 +25,7 @@ struct options {
     int64_t bump_s;
     int64_t max_fee_gwei;
     int64_t max_tip_gwei;
+    int64_t keepalive_s;
     int64_t poll_ms;
 };
 
@@ -56,6 +57,8 @@ static const struct config_row rows[] = {
      "highest fee per gas"},
     {"OGPU_MAX_TIP_GWEI", CONFIG_INT, "20", 0, 1000000000, false, AT(max_tip_gwei),
      "highest priority fee per gas"},
+    {"OGPU_KEEPALIVE_S", CONFIG_INT, "0", 0, FOREVER_S, false, AT(keepalive_s),
+     "settle at least this often, else anyone may begin the forced exit; 0: as the contract needs"},
     {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, AT(poll_ms), "pause between rounds"},
 };
 
@@ -85,6 +88,7 @@ static enum err_code open_all(const struct options *o, struct relayer *r, struct
         .in_flight_max = o->in_flight_max,
         .resend_s = o->resend_s,
         .bump_s = o->bump_s,
+        .keepalive_s = o->keepalive_s,
         .cap = {(uint64_t)o->max_fee_gwei * 1000000000U, (uint64_t)o->max_tip_gwei * 1000000000U}};
     if (!address_parse(text_of(o->settlement), &r->settlement))
         return err_set(err, E_CONFIG, "L1_SETTLEMENT must be an address");
@@ -114,7 +118,7 @@ static enum err_code check_chain(struct relayer *r, struct err *err)
         rc = rpc_block(r->rpc, "latest", &head, err);
     if (rc == E_OK)
         r->legacy = head.base_fee == 0;
-    return rc;
+    return rc == E_OK ? relayer_life(r, err) : rc;
 }
 
 static int loop(struct relayer *r, int64_t poll_ms)

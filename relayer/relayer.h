@@ -8,6 +8,16 @@
 #include "lib/arena.h"
 #include "relayer/fees.h"
 
+/** What keeps the forced exit shut: a batch that has become claimable, no longer ago than the
+ * contract's silence. */
+struct life {
+    uint64_t born; /**< when the contract was made, Unix seconds */
+    uint64_t
+        silence;    /**< seconds without a claimable batch after which anyone may begin the exit */
+    uint64_t delay; /**< seconds from a batch until it is claimable */
+    int64_t beat_s; /**< settle at least this often; 0 until the contract was asked */
+};
+
 /** The relayer: one key, one nonce lane, the only process that signs for the chain. One thread. */
 struct relayer {
     struct rpc *rpc;
@@ -25,6 +35,8 @@ struct relayer {
     int64_t resend_s; /**< say unmined transactions again after this long */
     int64_t bump_s;   /**< replace them with a higher fee after this long */
     struct fee_cap cap;
+    int64_t keepalive_s; /**< the operator's own figure for life.beat_s; 0: from the contract */
+    struct life life;
 };
 
 /** A batch on its way, as the database has it. */
@@ -48,6 +60,14 @@ struct batch {
  * tried again
  */
 MUST_CHECK enum err_code relayer_step(struct relayer *r, struct err *err);
+
+/**
+ * Ask the contract for its silence and choose how often to settle when there is nothing to settle
+ * (relayer/life.c).
+ *
+ * @return as rpc_read(); E_CONFIG when the operator's figure would let the exit open
+ */
+MUST_CHECK enum err_code relayer_life(struct relayer *r, struct err *err);
 
 /** Gather payable entries into the next epoch when they are many or old enough (relayer/form.c). */
 MUST_CHECK enum err_code relayer_form(struct relayer *r, struct err *err);

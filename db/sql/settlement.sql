@@ -3,22 +3,34 @@
 
 -- name: batch_form
 -- Gathers unbatched payable entries whose payee and payer the chain knows (final registrations) into the next epoch, once they
--- are enough or old enough. 'busy' when there is nothing to do. The advisory lock admits one former at a time.
+-- are enough, worth enough or old enough. All of them together stay below max_units, one unit of each entry being room for the
+-- dust that earlier batches carried over. A gateway that has nothing to list for idle_s settles an empty batch all the same
+-- (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do. The advisory lock admits one
+-- former at a time.
 -- class: slow
--- params: id uuid, min_age_s int4, min_count int4, max_count int4
+-- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time
 -- returns: call int4, outcome text, epoch int8
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT ($1::uuid[])[1] AS id, ($2::int4[])[1] AS min_age_s, ($3::int4[])[1] AS min_count, ($4::int4[])[1] AS max_count, ogpu_now() AS at
-), e AS MATERIALIZED (
-    SELECT l.ref, l.kind, l.from_account, l.to_account, l.amount, l.at FROM ledger_entry l
+    SELECT ($1::uuid[])[1] AS id, ($2::int4[])[1] AS min_age_s, ($3::int4[])[1] AS min_count, ($4::int4[])[1] AS max_count,
+           ($5::int8[])[1] * 1000000000000::numeric AS min_value, ($6::int8[])[1] * 1000000000000::numeric AS max_value,
+           ($7::int4[])[1] AS idle_s, ogpu_ts(COALESCE(($8::int8[])[1], 0)) AS born, ogpu_now() AS at
+), s AS MATERIALIZED (
+    SELECT l.id, l.ref, l.kind, l.from_account, l.to_account, l.amount, l.at FROM ledger_entry l
       JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
-     WHERE l.to_bucket = 'payable' AND l.batch_id IS NULL ORDER BY l.id LIMIT (SELECT max_count FROM c)
+     WHERE l.to_bucket = 'payable' AND l.batch_id IS NULL AND l.amount + 1000000000000 <= (SELECT COALESCE(max_value, 'Infinity') FROM c)
+     ORDER BY l.id LIMIT (SELECT max_count FROM c)
+), e AS MATERIALIZED (
+    SELECT * FROM (SELECT s.*, sum(amount + 1000000000000) OVER (ORDER BY id) AS running FROM s) x
+     WHERE running <= (SELECT COALESCE(max_value, 'Infinity') FROM c)
 ), go AS MATERIALIZED (
-    SELECT c.*, (SELECT COALESCE(max(epoch), 0) + 1 FROM batch) AS epoch
-      FROM c WHERE (SELECT count(*) FROM e) >= GREATEST(c.min_count, 1) OR (SELECT min(at) FROM e) <= c.at - c.min_age_s * interval '1 second'
+    SELECT c.*, (SELECT COALESCE(max(epoch), 0) + 1 FROM batch) AS epoch FROM c
+     WHERE (SELECT count(*) FROM e) >= GREATEST(c.min_count, 1) OR (SELECT min(at) FROM e) <= c.at - c.min_age_s * interval '1 second'
+        OR (SELECT sum(amount) FROM e) >= c.min_value OR (SELECT count(*) FROM e) BETWEEN 1 AND (SELECT count(*) FROM s) - 1
+        OR (NOT EXISTS (SELECT FROM batch WHERE state <> 'confirmed')
+            AND (SELECT COALESCE(max(created_at), c.born) FROM batch) <= c.at - c.idle_s * interval '1 second')
 ), g AS MATERIALIZED (
     SELECT account, counter, sum(amount) AS amount
       FROM (SELECT to_account AS account, 'earned' AS counter, amount FROM e UNION ALL SELECT from_account, 'spent', amount FROM e) x
