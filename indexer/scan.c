@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "indexer/scan.h"
+
 #include "indexer/indexer.h"
 #include "lib/log.h"
 
@@ -6,14 +8,14 @@
 #define RANGE_MAX 1000
 
 /* Tells the database how far the chain is final and reads where the books are. */
-static enum err_code begin(struct indexer *ix, uint64_t final, uint64_t *at, struct err *err)
+static enum err_code begin(const struct scan *s, uint64_t final, uint64_t *at, struct err *err)
 {
     struct sql_cursor_begin in = {
-        .name = text_of(CURSOR), .final_no = (int64_t) final, .start_no = ix->start_block - 1};
+        .name = text_of(s->cursor), .final_no = (int64_t) final, .start_no = s->start_block - 1};
     const struct sql_cursor_begin_row *row;
     const void *rows;
     size_t n;
-    enum err_code rc = db_run(ix->db, SQL_CURSOR_BEGIN, &in, 1, ix->arena, &rows, &n, err);
+    enum err_code rc = db_run(s->db, SQL_CURSOR_BEGIN, &in, 1, s->arena, &rows, &n, err);
 
     if (rc != E_OK)
         return rc;
@@ -22,9 +24,9 @@ static enum err_code begin(struct indexer *ix, uint64_t final, uint64_t *at, str
     return E_OK;
 }
 
-static enum err_code advance(struct indexer *ix, uint64_t to, struct err *err)
+static enum err_code advance(const struct scan *s, uint64_t to, struct err *err)
 {
-    struct sql_cursor_advance in = {.name = text_of(CURSOR), .block_no = (int64_t)to};
+    struct sql_cursor_advance in = {.name = text_of(s->cursor), .block_no = (int64_t)to};
     const struct sql_cursor_advance_row *row;
     struct rpc_block block;
     char tag[RPC_TAG_MAX];
@@ -33,11 +35,11 @@ static enum err_code advance(struct indexer *ix, uint64_t to, struct err *err)
     enum err_code rc;
 
     rpc_tag(to, tag);
-    rc = rpc_block(ix->rpc, tag, &block, err);
+    rc = rpc_block(s->rpc, tag, &block, err);
     if (rc != E_OK)
         return rc;
     in.block_hash = bytes_of(block.hash.b, sizeof(block.hash.b));
-    rc = db_run(ix->db, SQL_CURSOR_ADVANCE, &in, 1, ix->arena, &rows, &n, err);
+    rc = db_run(s->db, SQL_CURSOR_ADVANCE, &in, 1, s->arena, &rows, &n, err);
     if (rc != E_OK)
         return rc;
     row = rows;
@@ -48,51 +50,73 @@ static enum err_code advance(struct indexer *ix, uint64_t to, struct err *err)
 }
 
 /* One range of final blocks: its logs, their booking, the cursor. */
-static enum err_code book_range(struct indexer *ix, uint64_t from, uint64_t to, struct err *err)
+static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to, struct err *err)
 {
-    const struct address contracts[] = {ix->vault, ix->settlement};
-    const struct rpc_filter filter = {from, to, contracts, ARRAY_LEN(contracts)};
+    const struct rpc_filter filter = {from, to, s->contracts, s->n_contracts};
     struct rpc_log *logs;
     size_t n;
-    enum err_code rc = rpc_logs(ix->rpc, &filter, ix->arena, &logs, &n, err);
+    enum err_code rc = rpc_logs(s->rpc, &filter, s->arena, &logs, &n, err);
 
     if (rc != E_OK) {
         /* Nodes cap how much one answer may hold and say so in many ways: ask for less. */
-        ix->range_max = ix->range_max > 1 ? ix->range_max / 2 : 1;
+        *s->range_max = *s->range_max > 1 ? *s->range_max / 2 : 1;
         return rc;
     }
-    rc = indexer_book(ix, logs, n, err);
+    rc = s->book(s->who, logs, n, err);
     if (rc != E_OK)
         return rc;
     if (n > 0)
-        log_info("booked", "from=%llu to=%llu logs=%zu", (unsigned long long)from,
-                 (unsigned long long)to, n);
-    return advance(ix, to, err);
+        log_info("booked", "cursor=%s from=%llu to=%llu logs=%zu", s->cursor,
+                 (unsigned long long)from, (unsigned long long)to, n);
+    return advance(s, to, err);
 }
 
-enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err)
+enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
 {
     uint64_t final;
     uint64_t at;
     enum err_code rc;
 
     *booked = 0;
-    arena_reset(ix->arena);
-    rc = finality_block(&ix->finality, ix->rpc, &final, err);
+    arena_reset(s->arena);
+    rc = finality_block(s->finality, s->rpc, &final, err);
     if (rc == E_NOT_FOUND)
         return E_OK;
     if (rc == E_OK)
-        rc = begin(ix, final, &at, err);
+        rc = begin(s, final, &at, err);
     if (rc != E_OK || at > final)
         return rc;
-    if (ix->range_max == 0)
-        ix->range_max = RANGE_MAX;
-    if (final - at >= ix->range_max)
-        final = at + ix->range_max - 1;
-    rc = book_range(ix, at, final, err);
+    if (*s->range_max == 0)
+        *s->range_max = RANGE_MAX;
+    if (final - at >= *s->range_max)
+        final = at + *s->range_max - 1;
+    rc = book_range(s, at, final, err);
     if (rc != E_OK)
         return rc;
     *booked = final - at + 1;
-    ix->range_max = ix->range_max < RANGE_MAX / 2 ? ix->range_max * 2 : RANGE_MAX;
+    *s->range_max = *s->range_max < RANGE_MAX / 2 ? *s->range_max * 2 : RANGE_MAX;
     return E_OK;
+}
+
+static enum err_code book(void *who, const struct rpc_log *logs, size_t n, struct err *err)
+{
+    return indexer_book(who, logs, n, err);
+}
+
+enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err)
+{
+    const struct address contracts[] = {ix->vault, ix->settlement};
+    const struct scan s = {.cursor = CURSOR,
+                           .rpc = ix->rpc,
+                           .db = ix->db,
+                           .arena = ix->arena,
+                           .finality = &ix->finality,
+                           .start_block = ix->start_block,
+                           .contracts = contracts,
+                           .n_contracts = ARRAY_LEN(contracts),
+                           .range_max = &ix->range_max,
+                           .book = book,
+                           .who = ix};
+
+    return scan_step(&s, booked, err);
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef INDEXER_SCAN_H
+#define INDEXER_SCAN_H
+
+#include <stdint.h>
+
+#include "db/conn.h"
+#include "eth/rpc.h"
+#include "indexer/finality.h"
+#include "lib/arena.h"
+
+/** Who books the logs of final blocks. Must be safe twice: a range is repeated after a crash. */
+typedef enum err_code scan_book_fn(void *who, const struct rpc_log *logs, size_t n,
+                                   struct err *err);
+
+/** A named cursor over the final blocks of one chain, and whose logs are read. */
+struct scan {
+    const char *cursor; /**< chain_cursor.name */
+    struct rpc *rpc;
+    struct db_conn *db;
+    struct arena *arena; /**< of one range; reset between */
+    const struct finality *finality;
+    int64_t start_block;             /**< of a cursor that does not exist yet */
+    const struct address *contracts; /**< whose logs */
+    size_t n_contracts;
+    uint64_t *range_max; /**< blocks asked for at once, 0 at first; halved when the node refuses */
+    scan_book_fn *book;
+    void *who; /**< handed to book */
+};
+
+/**
+ * Book the next range of blocks that became final since the last call, then move the cursor.
+ *
+ * @booked  blocks booked by this call; 0: there was nothing new
+ * @return  E_PEER, E_TIMEOUT (node), E_DB_DOWN, E_BUSY: try again; else what book() answered
+ */
+MUST_CHECK enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err);
+
+#endif
