@@ -4,7 +4,7 @@
 #include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/log.h"
-#include "relayer/relayer.h"
+#include "relayer/roots.h"
 
 enum err_code relayer_form(struct relayer *r, struct err *err)
 {
@@ -55,7 +55,10 @@ static enum err_code store(struct relayer *r, const struct batch *batch, struct 
 {
     struct sql_batch_seal in = {.id = batch->id,
                                 .entries = batch->entries,
-                                .root = bytes_of(batch->root.b, sizeof(batch->root.b))};
+                                .root = bytes_of(batch->root.b, sizeof(batch->root.b)),
+                                .score_root = bytes_of(batch->score_root.b, sizeof(struct digest)),
+                                .log_root = bytes_of(batch->log_root.b, sizeof(struct digest)),
+                                .log_leaves = batch->log_leaves};
     const struct sql_batch_seal_row *row;
     const void *rows;
     size_t n;
@@ -82,6 +85,8 @@ enum err_code relayer_seal(struct relayer *r, struct batch *batch, struct err *e
         rc = encode(items, n, &bytes, err);
     if (rc == E_OK)
         rc = entries_root(bytes_of(bytes.p, bytes.n), &batch->root, err);
+    if (rc == E_OK)
+        rc = relayer_roots(r, batch, err);
     if (rc == E_OK) {
         batch->entries = arena_bytes(r->arena, bytes_of(bytes.p, bytes.n));
         rc = store(r, batch, err);

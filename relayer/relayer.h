@@ -46,6 +46,9 @@ struct batch {
     int64_t increase_units;
     struct bytes entries;
     struct digest root;
+    struct digest score_root;
+    struct digest log_root;
+    struct bytes log_leaves; /**< only while it is being sealed */
 };
 
 /** Advisory lock that admits one relayer. */
@@ -72,7 +75,7 @@ MUST_CHECK enum err_code relayer_life(struct relayer *r, struct err *err);
 /** Gather payable entries into the next epoch when they are many or old enough (relayer/form.c). */
 MUST_CHECK enum err_code relayer_form(struct relayer *r, struct err *err);
 
-/** Fix a batch's calldata entries and root, once (relayer/form.c). @batch gets them */
+/** Fix a batch's calldata entries and roots, once (relayer/form.c). @batch gets them */
 MUST_CHECK enum err_code relayer_seal(struct relayer *r, struct batch *batch, struct err *err);
 
 /** Sign, store, send, watch and, when stuck, replace the transaction of a sealed batch

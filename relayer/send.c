@@ -81,10 +81,9 @@ static enum err_code next_nonce(struct relayer *r, uint64_t *out, struct err *er
 
 static enum err_code call_data(const struct batch *batch, struct buf *out, struct err *err)
 {
-    const struct abi_value args[] = {abi_u64((uint64_t)batch->epoch),
-                                     abi_u64((uint64_t)batch->increase_units),
-                                     abi_digest((struct digest){{0}}),
-                                     abi_digest((struct digest){{0}}), abi_bytes(batch->entries)};
+    const struct abi_value args[] = {
+        abi_u64((uint64_t)batch->epoch), abi_u64((uint64_t)batch->increase_units),
+        abi_digest(batch->score_root), abi_digest(batch->log_root), abi_bytes(batch->entries)};
 
     return abi_call(ABI_SETTLE, args, ARRAY_LEN(args), out, err);
 }

@@ -11,6 +11,8 @@ static enum err_code carry(struct relayer *r, const struct sql_batch_unsettled_r
 
     if (row->entries.p) {
         memcpy(batch.root.b, row->root.p, sizeof(batch.root.b));
+        memcpy(batch.score_root.b, row->score_root.p, sizeof(batch.score_root.b));
+        memcpy(batch.log_root.b, row->log_root.p, sizeof(batch.log_root.b));
     } else {
         enum err_code rc = relayer_seal(r, &batch, err);
 

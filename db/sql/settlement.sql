@@ -60,21 +60,23 @@ SELECT 0 AS call, CASE WHEN go.id IS NULL THEN 'busy' ELSE 'ok' END AS outcome, 
 SELECT a.chain_id, i.counter, i.units, i.gain_units FROM batch_item i JOIN account a ON a.id = i.account_id WHERE i.batch_id = $1 ORDER BY i.position;
 
 -- name: batch_seal
--- The exact calldata entries and their root, once; saying the same again is fine.
+-- The exact calldata entries and the roots, once; saying the same again is fine.
 -- class: slow
--- params: id uuid, entries bytea, root bytea
+-- params: id uuid, entries bytea, root bytea, score_root bytea, log_root bytea, log_leaves bytea
 -- returns: call int4, outcome text
 -- lock: batch
 SELECT id FROM batch WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, id, entries, root FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY AS u(id, entries, root, o)
+    SELECT (o - 1)::int4 AS call, id, entries, root, score_root, log_root, log_leaves
+      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[])
+           WITH ORDINALITY AS u(id, entries, root, score_root, log_root, log_leaves, o)
 ), f AS MATERIALIZED (
-    SELECT c.*, CASE WHEN b.id IS NULL THEN 'batch_not_found' WHEN b.entries IS NULL THEN 'ok' WHEN b.entries = c.entries AND b.root = c.root THEN 'made'
+    SELECT c.*, CASE WHEN b.id IS NULL THEN 'batch_not_found' WHEN b.entries IS NULL THEN 'ok' WHEN (b.entries, b.root, b.score_root, b.log_root) = (c.entries, c.root, c.score_root, c.log_root) THEN 'made'
                      ELSE 'digest_mismatch' END AS fate
       FROM c LEFT JOIN batch b ON b.id = c.id
 ), u AS (
-    UPDATE batch SET entries = f.entries, root = f.root FROM f WHERE batch.id = f.id AND f.fate = 'ok'
+    UPDATE batch SET entries = f.entries, root = f.root, score_root = f.score_root, log_root = f.log_root, log_leaves = f.log_leaves FROM f WHERE batch.id = f.id AND f.fate = 'ok'
 )
 SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
@@ -82,8 +84,8 @@ SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORD
 -- Batches that are not confirmed, in epoch order.
 -- class: read
 -- params: max int4
--- returns: id uuid, epoch int8, state text, increase_units int8, entries bytea?, root bytea?
-SELECT id, epoch, state, increase_units, entries, root FROM batch WHERE state <> 'confirmed' ORDER BY epoch LIMIT $1;
+-- returns: id uuid, epoch int8, state text, increase_units int8, entries bytea?, root bytea?, score_root bytea?, log_root bytea?
+SELECT id, epoch, state, increase_units, entries, root, score_root, log_root FROM batch WHERE state <> 'confirmed' ORDER BY epoch LIMIT $1;
 
 -- name: chain_tx_store
 -- A signed transaction with its bytes, before it leaves. A nonce belongs to one batch for ever.

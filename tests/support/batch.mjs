@@ -3,6 +3,7 @@
 import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
 import { randomUUID } from 'node:crypto';
 import { keccak256 } from 'viem';
+import { noEvents } from './market.mjs';
 import { chainEvent } from './world.mjs';
 
 const CHUNK = 160;
@@ -40,7 +41,7 @@ export async function confirmBatch(w) {
     }));
     const tree = SimpleMerkleTree.of(leaves(entries), { sortLeaves: false });
     const root = Buffer.from(tree.root.slice(2), 'hex');
-    await w.sql.write('batch_seal', { id: uuid, entries, root });
+    await w.sql.write('batch_seal', { id: uuid, entries, root, ...noEvents });
     const event = chainEvent();
     await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Healthy books with everything in them: tasks in every state, a race, a fee, a withdrawal, a confirmed batch and a claim.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { Market, OGPU, sha } from './market.mjs';
+import { Market, OGPU, noEvents, sha } from './market.mjs';
 
 let block = 1;
 const at = () => ({ id: randomUUID(), block_no: BigInt(++block), log_index: 0, tx_hash: randomBytes(32) });
@@ -50,7 +50,7 @@ export async function settle(m) {
         return b;
     }));
     const root = sha(entries);
-    await m.sql.write('batch_seal', { id, entries, root });
+    await m.sql.write('batch_seal', { id, entries, root, ...noEvents });
     const event = at();
     await m.sql.write('chain_tx_store', { hash: event.tx_hash, batch: id, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await m.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });

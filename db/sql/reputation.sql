@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: MIT
+-- An epoch's reputation: closed by the relayer when it seals the batch, proved to anyone afterwards.
+
+-- name: epoch_gather
+-- Marks the attempts that ended with blame and were not counted yet for this batch's epoch; acceptances have their batch from
+-- their ledger entry. Nothing is added once the batch is sealed; run again before, it may add more. A row that somebody holds is
+-- left for the next epoch: no wait here, no deadlock with the verdicts.
+-- class: slow
+-- params: batch uuid, max int4
+-- returns: call int4, outcome text
+-- lock: batch
+SELECT id FROM batch WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT b.id, b.entries IS NULL AS open, ($2::int4[])[1] AS max FROM batch b WHERE b.id = ($1::uuid[])[1]
+), e AS MATERIALIZED (
+    SELECT a.id FROM attempt a WHERE a.state IN ('rejected', 'failed', 'lapsed') AND a.scored_in IS NULL
+     ORDER BY a.ended_at, a.id LIMIT (SELECT max FROM c WHERE open) FOR NO KEY UPDATE SKIP LOCKED
+), u AS (
+    UPDATE attempt a SET scored_in = c.id FROM e, c WHERE a.id = e.id AND c.open
+)
+SELECT 0 AS call, CASE WHEN NOT EXISTS (SELECT FROM c) THEN 'batch_not_found' ELSE 'ok' END AS outcome;
+
+-- name: epoch_events
+-- Every event that counts in a batch's epoch, with the facts that the provider signed and the score it had before.
+-- class: read
+-- params: batch uuid
+-- returns: kind int4, task uuid, attempt uuid, attempt_epoch int4, provider uuid, address bytea, payee bytea, manifest_hash bytea, input_digest bytea, output_digest bytea?, amount wei, at time, score int4?
+WITH e AS (
+    SELECT 1 AS kind, r.attempt_id AS attempt, l.amount, r.decided_at AS at
+      FROM ledger_entry l JOIN task t ON t.id = l.ref JOIN response r ON r.id = t.winner
+     WHERE l.batch_id = $1 AND l.kind = 'accept'
+    UNION ALL
+    SELECT CASE a.state WHEN 'rejected' THEN 2 ELSE 3 END, a.id, 0, a.ended_at FROM attempt a WHERE a.scored_in = $1
+)
+SELECT e.kind, a.task_id AS task, a.id AS attempt, a.epoch AS attempt_epoch, p.id AS provider, p.address, m.address AS payee,
+       s.manifest_hash, t.input_digest, r.output_digest, e.amount::text AS amount, ogpu_us(e.at) AS at,
+       (SELECT x.score FROM score_leaf x, batch b WHERE b.id = $1 AND x.provider_id = p.id AND x.epoch < b.epoch ORDER BY x.epoch DESC LIMIT 1) AS score
+  FROM e JOIN attempt a ON a.id = e.attempt JOIN task t ON t.id = a.task_id JOIN source s ON s.id = t.source_id
+  JOIN provider p ON p.id = a.provider_id JOIN account m ON m.id = a.operator LEFT JOIN response r ON r.attempt_id = a.id;
+
+-- name: score_put
+-- A score leaf of an epoch that is being closed. The epoch computed anew before the batch is sealed replaces it.
+-- class: slow
+-- params: batch uuid, address bytea, epoch int8, accepted int8, rejected int8, expired int8, score int4, events_root bytea
+-- returns: call int4, outcome text
+-- lock: batch
+SELECT id FROM batch WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT (o - 1)::int4 AS call, u.batch, p.id AS provider, u.epoch, u.accepted, u.rejected, u.expired, u.score, u.events_root, b.entries IS NULL AS open
+      FROM unnest($1::uuid[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int4[], $8::bytea[])
+           WITH ORDINALITY AS u(batch, address, epoch, accepted, rejected, expired, score, events_root, o)
+      JOIN batch b ON b.id = u.batch JOIN provider p ON p.address = u.address
+), w AS (
+    INSERT INTO score_leaf (provider_id, epoch, batch_id, accepted, rejected, expired, score, events_root)
+    SELECT provider, epoch, batch, accepted, rejected, expired, score, events_root FROM c WHERE open
+    ON CONFLICT (provider_id, epoch) DO UPDATE SET accepted = EXCLUDED.accepted, rejected = EXCLUDED.rejected, expired = EXCLUDED.expired,
+                                                   score = EXCLUDED.score, events_root = EXCLUDED.events_root
+)
+SELECT call, CASE WHEN open THEN 'ok' ELSE 'digest_mismatch' END AS outcome FROM c ORDER BY call;
+
+-- name: score_proof
+-- The newest confirmed epoch that has a leaf of the provider (or exactly `epoch`, when not 0), with all leaves under its root.
+-- Without a confirmed one: a row that says in which state the newest is, or that there is none.
+-- class: read
+-- params: provider uuid, epoch int8
+-- returns: batch uuid?, epoch int8?, state text?, root bytea?, score_root bytea?, tx_hash bytea?, settled_at time?, mine bool?, address bytea?, accepted int8?, rejected int8?, expired int8?, score int4?, events_root bytea?
+SELECT b.id AS batch, b.epoch, b.state, b.root, b.score_root, b.tx_hash, ogpu_us(b.settled_at) AS settled_at, s.provider_id = p.id AS mine,
+       q.address, s.accepted, s.rejected, s.expired, s.score, s.events_root
+  FROM provider p
+  LEFT JOIN LATERAL (SELECT COALESCE(
+         (SELECT x.batch_id FROM score_leaf x JOIN batch y ON y.id = x.batch_id
+           WHERE x.provider_id = p.id AND y.state = 'confirmed' AND ($2 = 0 OR x.epoch = $2) ORDER BY x.epoch DESC LIMIT 1),
+         (SELECT x.batch_id FROM score_leaf x WHERE x.provider_id = p.id AND ($2 = 0 OR x.epoch = $2) ORDER BY x.epoch DESC LIMIT 1)) AS id) n ON true
+  LEFT JOIN batch b ON b.id = n.id
+  LEFT JOIN score_leaf s ON s.batch_id = b.id AND (b.state = 'confirmed' OR s.provider_id = p.id)
+  LEFT JOIN provider q ON q.id = s.provider_id
+ WHERE p.id = $1 ORDER BY q.address;
+
+-- name: task_proof
+-- Everything a task's proof is made of; its owner's alone.
+-- class: read
+-- params: id uuid, account int8
+-- returns: status text, attempt uuid?, attempt_epoch int4?, address bytea?, payee bytea?, manifest_hash bytea, input_digest bytea, output_digest bytea?, signature bytea?, amount wei?, at time?, batch uuid?, epoch int8?, state text?, log_root bytea?, log_leaves bytea?, tx_hash bytea?, settled_at time?
+SELECT t.status, a.id AS attempt, a.epoch AS attempt_epoch, p.address, m.address AS payee, s.manifest_hash, t.input_digest, r.output_digest, r.signature,
+       l.amount::text AS amount, ogpu_us(r.decided_at) AS at, b.id AS batch, b.epoch, b.state, b.log_root, b.log_leaves, b.tx_hash, ogpu_us(b.settled_at) AS settled_at
+  FROM task t JOIN source s ON s.id = t.source_id
+  LEFT JOIN response r ON r.id = t.winner LEFT JOIN attempt a ON a.id = r.attempt_id
+  LEFT JOIN provider p ON p.id = a.provider_id LEFT JOIN account m ON m.id = a.operator
+  LEFT JOIN ledger_entry l ON l.ref = t.id AND l.kind = 'accept' LEFT JOIN batch b ON b.id = l.batch_id
+ WHERE t.id = $1 AND t.account_id = $2;
