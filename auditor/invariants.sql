@@ -4,16 +4,18 @@
 -- Times are judged by the database's own clock.
 
 -- name: balance_equals_entries
--- An account's four buckets are the sums of its ledger entries.
-SELECT b.account_id::text AS id, 'buckets ' || b.available || '/' || b.frozen || '/' || b.payable || '/' || b.claimable
-       || ' but entries say ' || e.available || '/' || e.frozen || '/' || e.payable || '/' || e.claimable AS detail
+-- An account's five buckets are the sums of its ledger entries.
+SELECT b.account_id::text AS id, 'buckets ' || b.available || '/' || b.frozen || '/' || b.payable || '/' || b.claimable || '/' || b.debt
+       || ' but entries say ' || e.available || '/' || e.frozen || '/' || e.payable || '/' || e.claimable || '/' || e.debt AS detail
   FROM balance b
   LEFT JOIN (SELECT account, sum(amount) FILTER (WHERE bucket = 'available') AS available, sum(amount) FILTER (WHERE bucket = 'frozen') AS frozen,
-                    sum(amount) FILTER (WHERE bucket = 'payable') AS payable, sum(amount) FILTER (WHERE bucket = 'claimable') AS claimable
+                    sum(amount) FILTER (WHERE bucket = 'payable') AS payable, sum(amount) FILTER (WHERE bucket = 'claimable') AS claimable,
+                    -sum(amount) FILTER (WHERE bucket = 'debt') AS debt
                FROM (SELECT to_account AS account, to_bucket AS bucket, amount::numeric FROM ledger_entry
                      UNION ALL SELECT from_account, from_bucket, -amount::numeric FROM ledger_entry) x GROUP BY account) s ON s.account = b.account_id,
-       LATERAL (SELECT COALESCE(s.available, 0) AS available, COALESCE(s.frozen, 0) AS frozen, COALESCE(s.payable, 0) AS payable, COALESCE(s.claimable, 0) AS claimable) e
- WHERE (b.available::numeric, b.frozen::numeric, b.payable::numeric, b.claimable::numeric) <> (e.available, e.frozen, e.payable, e.claimable);
+       LATERAL (SELECT COALESCE(s.available, 0) AS available, COALESCE(s.frozen, 0) AS frozen, COALESCE(s.payable, 0) AS payable, COALESCE(s.claimable, 0) AS claimable,
+                       COALESCE(s.debt, 0) AS debt) e
+ WHERE (b.available::numeric, b.frozen::numeric, b.payable::numeric, b.claimable::numeric, b.debt::numeric) <> (e.available, e.frozen, e.payable, e.claimable, e.debt);
 
 -- name: entries_have_accounts
 -- Every entry names accounts that have a balance row.
@@ -26,12 +28,13 @@ SELECT e.ref::text AS id, e.kind AS detail FROM ledger_entry e
 SELECT ref::text AS id, kind || ': ' || from_bucket || ' to ' || to_bucket AS detail FROM ledger_entry
  WHERE (kind, from_bucket, to_bucket) NOT IN (('deposit', 'external', 'available'), ('freeze', 'available', 'frozen'), ('refund', 'frozen', 'available'),
        ('accept', 'frozen', 'payable'), ('fee', 'frozen', 'fee'), ('withdraw', 'available', 'payable'), ('confirm', 'payable', 'claimable'),
-       ('claim', 'claimable', 'external'));
+       ('claim', 'claimable', 'external'), ('void', 'claimable', 'payable'), ('advance', 'payable', 'claimable'), ('overdraw', 'debt', 'claimable'),
+       ('recover', 'payable', 'debt'), ('exit', 'available', 'external'), ('shortfall', 'debt', 'available'), ('refill', 'available', 'debt'));
 
 -- name: books_equal_pool
--- What accounts own plus fees is what came in less what was claimed.
+-- What accounts own plus fees, less what they got without being owed it, is what came in less what went out.
 SELECT 'pool' AS id, 'owned ' || owned || ', in less out ' || held AS detail
-  FROM (SELECT (SELECT COALESCE(sum(available::numeric + frozen + payable + claimable), 0) FROM balance)
+  FROM (SELECT (SELECT COALESCE(sum(available::numeric + frozen + payable + claimable - debt), 0) FROM balance)
              + (SELECT COALESCE(sum(amount::numeric), 0) FROM ledger_entry WHERE to_bucket = 'fee') AS owned,
                (SELECT COALESCE(sum(amount::numeric) FILTER (WHERE from_bucket = 'external'), 0)
                      - COALESCE(sum(amount::numeric) FILTER (WHERE to_bucket = 'external'), 0) FROM ledger_entry) AS held) x
@@ -208,34 +211,116 @@ SELECT e.ref::text AS id, e.kind || ' in batch ' || e.batch_id AS detail FROM le
      OR NOT EXISTS (SELECT FROM batch_item i WHERE i.batch_id = e.batch_id AND i.account_id = e.from_account AND i.counter = 'spent'));
 
 -- name: counters_are_sums
--- An item's total is the sum of the account's entries batched up to then; its units are the whole part; its gain is the growth.
-SELECT i.batch_id::text AS id, i.counter || ' of account ' || i.account_id || ': total ' || i.total || ', entries ' || s.total || ', before ' || COALESCE(p.units, 0) AS detail
-  FROM batch_item i JOIN batch b ON b.id = i.batch_id,
-       LATERAL (SELECT COALESCE(sum(e.amount::numeric), 0) AS total FROM ledger_entry e JOIN batch x ON x.id = e.batch_id
-                 WHERE x.epoch <= b.epoch AND CASE i.counter WHEN 'earned' THEN e.to_account ELSE e.from_account END = i.account_id) s
-       LEFT JOIN LATERAL (SELECT q.units FROM batch_item q JOIN batch x ON x.id = q.batch_id
-                           WHERE q.account_id = i.account_id AND q.counter = i.counter AND x.epoch < b.epoch ORDER BY x.epoch DESC LIMIT 1) p ON true
- WHERE i.total::numeric <> s.total OR i.units <> floor(i.total::numeric / 1000000000000) OR i.gain_units <> i.units - COALESCE(p.units, 0);
+-- A counter's total is the sum of the account's entries in standing batches (a payer spends the fee too); what it declared is the
+-- sum of their gains; an item's amount is the sum of its entries, its units are the whole part of its total, and of its gain.
+SELECT k.account_id::text AS id, k.counter || ': total ' || k.total || ', entries ' || s.total || ', gains ' || k.gain_units || ', items ' || g.gains AS detail
+  FROM counter k,
+       LATERAL (SELECT COALESCE(sum(e.amount::numeric + CASE WHEN k.counter = 'spent' THEN COALESCE(f.amount, 0) ELSE 0 END), 0) AS total
+                  FROM ledger_entry e JOIN batch x ON x.id = e.batch_id LEFT JOIN ledger_entry f ON e.kind = 'accept' AND f.ref = e.ref AND f.kind = 'fee'
+                 WHERE x.state NOT IN ('voided', 'dropped') AND CASE k.counter WHEN 'earned' THEN e.to_account ELSE e.from_account END = k.account_id) s,
+       LATERAL (SELECT COALESCE(sum(i.gain_units), 0) AS gains FROM batch_item i JOIN batch x ON x.id = i.batch_id
+                 WHERE x.state NOT IN ('voided', 'dropped') AND i.account_id = k.account_id AND i.counter = k.counter) g
+ WHERE k.total::numeric <> s.total OR k.gain_units <> g.gains
+UNION ALL
+SELECT i.batch_id::text, i.counter || ' of account ' || i.account_id || ': total ' || i.total || ', units ' || i.units || ', gain ' || i.gain_units
+  FROM batch_item i WHERE i.units <> floor(i.total::numeric / 1000000000000) OR i.gain_units > i.units OR i.amount > i.total
+     OR NOT EXISTS (SELECT FROM counter k WHERE k.account_id = i.account_id AND k.counter = i.counter);
+
+-- name: gains_follow_the_counters
+-- As long as no batch of an account was voided or dropped, each item's gain is its growth over the one before.
+SELECT i.batch_id::text AS id, i.counter || ' of account ' || i.account_id || ': gain ' || i.gain_units || ' to ' || i.units AS detail
+  FROM (SELECT q.*, b.epoch, q.units - COALESCE(lag(q.units) OVER w, 0) AS growth, q.total::numeric - COALESCE(lag(q.total::numeric) OVER w, 0) AS grown,
+               bool_or(b.state IN ('voided', 'dropped')) OVER (PARTITION BY q.account_id) AS broken
+          FROM batch_item q JOIN batch b ON b.id = q.batch_id WINDOW w AS (PARTITION BY q.account_id, q.counter ORDER BY b.epoch)) i
+ WHERE NOT i.broken AND (i.gain_units <> i.growth OR i.amount <> i.grown);
 
 -- name: batches_add_up
 -- Epochs count 1, 2, 3…; the declared increase is the sum of earned gains; the entries are the items, 10 bytes each in position order.
 SELECT b.id::text AS id, 'epoch ' || b.epoch || ', increase ' || b.increase_units AS detail
-  FROM (SELECT *, row_number() OVER (ORDER BY epoch) AS n FROM batch) b,
+  FROM (SELECT batch.*, row_number() OVER (PARTITION BY state = 'dropped' ORDER BY epoch) + (SELECT count(*) FROM foreign_batch f WHERE f.epoch < batch.epoch) AS n FROM batch) b,
        LATERAL (SELECT COALESCE(sum(i.gain_units) FILTER (WHERE i.counter = 'earned'), 0) AS gains,
                        string_agg(int4send((CASE i.counter WHEN 'spent' THEN a.chain_id - 2147483648 ELSE a.chain_id END)::int4) || substr(int8send(i.units), 3), ''::bytea ORDER BY i.position) AS bytes
                   FROM batch_item i JOIN account a ON a.id = i.account_id WHERE i.batch_id = b.id) s
- WHERE b.epoch <> b.n OR b.increase_units <> s.gains OR b.entries <> s.bytes OR (b.entries IS NULL AND EXISTS (SELECT FROM chain_tx t WHERE t.batch_id = b.id));
+ WHERE (b.epoch <> b.n AND b.state <> 'dropped') OR b.increase_units <> s.gains OR b.entries <> s.bytes OR (b.entries IS NULL AND EXISTS (SELECT FROM chain_tx t WHERE t.batch_id = b.id));
 
 -- name: confirmed_means_booked
--- A confirmed batch moved each earned gain from payable to claimable, once; no other batch moved anything.
+-- A final batch moved each earned gain from payable to claimable, once, but for what the chain had paid before; no other batch
+-- moved anything. Only a voided batch moved anything back, and never more.
 SELECT i.batch_id::text AS id, 'account ' || i.account_id || ', gain ' || i.gain_units || ', confirmed ' || COALESCE(e.amount::text, '-') AS detail
   FROM batch_item i JOIN batch b ON b.id = i.batch_id LEFT JOIN ledger_entry e ON e.kind = 'confirm' AND e.batch_id IS NULL
        AND e.ref = md5(i.batch_id::text || '/' || i.account_id)::uuid
  WHERE i.counter = 'earned'
-   AND COALESCE(e.amount, 0)::numeric <> CASE b.state WHEN 'confirmed' THEN i.gain_units::numeric * 1000000000000 ELSE 0 END
+   AND COALESCE(e.amount, 0)::numeric <> CASE WHEN b.state IN ('confirmed', 'voided') THEN (i.gain_units - i.absorbed_units)::numeric * 1000000000000 ELSE 0 END
 UNION ALL
-SELECT e.ref::text, 'confirm without item' FROM ledger_entry e
- WHERE e.kind = 'confirm' AND NOT EXISTS (SELECT FROM batch_item i WHERE md5(i.batch_id::text || '/' || i.account_id)::uuid = e.ref AND i.counter = 'earned' AND i.account_id = e.to_account);
+SELECT e.ref::text, e.kind || ' without item' FROM ledger_entry e
+ WHERE e.kind IN ('confirm', 'void') AND NOT EXISTS (SELECT FROM batch_item i JOIN batch b ON b.id = i.batch_id WHERE md5(i.batch_id::text || '/' || i.account_id)::uuid = e.ref
+       AND i.counter = 'earned' AND i.account_id = e.to_account AND (e.kind = 'confirm' OR (b.state = 'voided' AND e.amount <= i.gain_units::numeric * 1000000000000)));
+
+-- name: claimable_is_declared_less_claimed
+-- What standing final batches declared for an account less what the chain has paid it as earned is claimable; paid beyond it is
+-- its advance.
+SELECT b.account_id::text AS id, 'claimable ' || b.claimable || ', advanced ' || b.advanced || ', declared ' || d.units || ', claimed ' || c.units AS detail
+  FROM balance b,
+       LATERAL (SELECT COALESCE(sum(i.gain_units), 0)::numeric AS units FROM batch_item i JOIN batch x ON x.id = i.batch_id
+                 WHERE i.account_id = b.account_id AND i.counter = 'earned' AND x.state = 'confirmed') d,
+       LATERAL (SELECT COALESCE(sum(v.units), 0)::numeric AS units FROM chain_event v WHERE v.account_id = b.account_id AND v.kind = 'claimed') c
+ WHERE b.claimable <> GREATEST(d.units - c.units, 0) * 1000000000000 OR b.advanced <> GREATEST(c.units - d.units, 0) * 1000000000000;
+
+-- name: nobody_was_overpaid
+-- The chain has paid nobody what the books did not owe: after a theft, or an exit with an old figure, this says how much.
+SELECT account_id::text AS id, 'debt ' || debt || ' wei' AS detail FROM balance WHERE debt > 0;
+
+-- name: no_foreign_batch
+-- Every batch on chain is one of ours, or was voided: else the settler's key is stolen, or these books are an old copy.
+SELECT epoch::text AS id, 'declares ' || increase_units || ' units in block ' || block_no AS detail FROM foreign_batch WHERE voided_at IS NULL AND accepted_at IS NULL;
+
+-- name: voids_come_from_the_chain
+-- A batch is voided when and only when the chain says so, with the increase that was declared; its entries wait again.
+SELECT COALESCE(b.id::text, f.epoch::text, c.id::text) AS id, 'event ' || COALESCE(c.units::text, '-') || ', batch ' || COALESCE(b.state, '-') AS detail
+  FROM (SELECT * FROM chain_event WHERE kind = 'voided') c
+  FULL JOIN (SELECT * FROM batch WHERE state = 'voided') b ON b.epoch = c.epoch LEFT JOIN foreign_batch f ON f.epoch = c.epoch
+ WHERE c.id IS NULL OR (b.id IS NULL AND f.voided_at IS NULL) OR c.units <> COALESCE(b.increase_units, f.increase_units)
+UNION ALL
+SELECT e.ref::text, e.kind || ' is carried by a ' || b.state || ' batch' FROM ledger_entry e JOIN batch b ON b.id = e.batch_id WHERE b.state IN ('voided', 'dropped');
+
+-- name: exits_come_from_the_chain
+-- Deposits leave the books when and only when the chain has paid them back, in an exit that has begun; its account is marked.
+SELECT COALESCE(c.id, e.ref)::text AS id, 'event ' || COALESCE(c.amount::text, '-') || ', entry ' || COALESCE(e.amount::text, '-') AS detail
+  FROM (SELECT * FROM chain_event WHERE kind = 'exited') c FULL JOIN (SELECT * FROM ledger_entry WHERE kind = 'exit') e ON e.ref = c.id
+ WHERE c.amount IS DISTINCT FROM e.amount OR c.account_id IS DISTINCT FROM e.from_account OR NOT EXISTS (SELECT FROM chain_exit)
+    OR NOT EXISTS (SELECT FROM account a WHERE a.id = c.account_id AND a.exited_at IS NOT NULL)
+UNION ALL
+SELECT 'exit', 'begun on chain and not here, or the reverse' WHERE EXISTS (SELECT FROM chain_exit) <> EXISTS (SELECT FROM chain_event WHERE kind = 'exit_begun');
+
+-- name: nothing_new_after_the_exit
+-- Once the exit has begun no task, withdrawal or batch is made. A minute is left for gateways that were in the middle of one.
+SELECT x.id::text AS id, x.what AS detail
+  FROM chain_exit e, LATERAL (SELECT id, 'task' AS what FROM task WHERE created_at > e.at + interval '60 s'
+                              UNION ALL SELECT id, 'withdrawal' FROM withdrawal WHERE created_at > e.at + interval '60 s'
+                              UNION ALL SELECT id, 'batch' FROM batch WHERE created_at > e.at + interval '60 s') x;
+
+-- name: stake_is_its_events
+-- What an account has at stake is what its events come to, one after the other; a sanction takes first what unbonds.
+WITH RECURSIVE e AS MATERIALIZED (
+    SELECT account_id, kind, amount::numeric AS amount, row_number() OVER (PARTITION BY account_id ORDER BY block_no, log_index) AS n
+      FROM chain_event WHERE kind IN ('locked', 'unbonded', 'unbonding_canceled', 'stake_claimed', 'sanctioned', 'waived', 'sanction_withdrawn')
+), f AS (
+    SELECT DISTINCT account_id, 0::int8 AS n, 0::numeric AS locked, 0::numeric AS unbonding, 0::numeric AS sanctioned FROM e
+    UNION ALL
+    SELECT f.account_id, e.n,
+           f.locked + CASE e.kind WHEN 'locked' THEN e.amount WHEN 'unbonded' THEN -e.amount WHEN 'unbonding_canceled' THEN e.amount WHEN 'waived' THEN e.amount
+                                  WHEN 'sanctioned' THEN -GREATEST(e.amount - f.unbonding, 0) ELSE 0 END,
+           f.unbonding + CASE e.kind WHEN 'unbonded' THEN e.amount WHEN 'unbonding_canceled' THEN -e.amount WHEN 'stake_claimed' THEN -e.amount
+                                     WHEN 'sanctioned' THEN -LEAST(e.amount, f.unbonding) ELSE 0 END,
+           f.sanctioned + CASE e.kind WHEN 'sanctioned' THEN e.amount WHEN 'waived' THEN -e.amount WHEN 'sanction_withdrawn' THEN -e.amount ELSE 0 END
+      FROM f JOIN e ON e.account_id = f.account_id AND e.n = f.n + 1
+), l AS (
+    SELECT DISTINCT ON (account_id) * FROM f ORDER BY account_id, n DESC
+)
+SELECT COALESCE(s.account_id, l.account_id)::text AS id, 'stake ' || COALESCE(s.locked || '/' || s.unbonding || '/' || s.sanctioned, '-')
+       || ', events ' || COALESCE(l.locked || '/' || l.unbonding || '/' || l.sanctioned, '-') AS detail
+  FROM stake s FULL JOIN l ON l.account_id = s.account_id
+ WHERE (s.locked, s.unbonding, s.sanctioned) IS DISTINCT FROM (l.locked, l.unbonding, l.sanctioned);
 
 -- name: a_nonce_serves_one_batch
 SELECT encode(sender, 'hex') || '/' || nonce AS id, count(DISTINCT batch_id) || ' batches' AS detail FROM chain_tx
@@ -246,8 +331,12 @@ SELECT encode(sender, 'hex') AS id, min(nonce) || ' to ' || max(nonce) AS detail
 
 -- name: a_batch_is_settled_once
 SELECT b.id::text AS id, b.state AS detail FROM batch b
- WHERE (b.state = 'confirmed') <> EXISTS (SELECT FROM chain_event c WHERE c.kind = 'settled' AND c.epoch = b.epoch)
-    OR (SELECT count(*) FROM chain_tx t WHERE t.batch_id = b.id AND t.state IN ('mined', 'final')) > 1;
+ WHERE (b.state IN ('confirmed', 'voided')) <> EXISTS (SELECT FROM chain_event c WHERE c.kind = 'settled' AND c.epoch = b.epoch AND c.tx_hash = b.tx_hash)
+    OR (SELECT count(*) FROM chain_tx t WHERE t.batch_id = b.id AND t.state IN ('mined', 'final')) > 1
+UNION ALL
+SELECT c.id::text, 'settled epoch ' || c.epoch || ' is nobody''s' FROM chain_event c
+ WHERE c.kind = 'settled' AND NOT EXISTS (SELECT FROM batch b WHERE b.epoch = c.epoch AND b.state IN ('confirmed', 'voided'))
+   AND NOT EXISTS (SELECT FROM foreign_batch f WHERE f.epoch = c.epoch AND f.tx_hash = c.tx_hash);
 
 -- name: booked_means_final
 -- Nothing is booked beyond the last block that was seen as final.

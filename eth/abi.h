@@ -29,6 +29,28 @@
 #define ABI_EV_DEPOSITED  "Deposited(uint32 indexed,address indexed,uint256)"
 #define ABI_EV_SETTLED    "Settled(uint64 indexed,bytes32,uint64,bytes32,bytes32,uint256)"
 #define ABI_EV_CLAIMED    "Claimed(uint32 indexed,address indexed,uint64,uint256)"
+#define ABI_EV_VOIDED     "Voided(uint64 indexed,uint64)"
+#define ABI_EV_RELEASED   "Released(uint32 indexed,uint64)"
+#define ABI_EV_EXIT_BEGUN "ExitBegun(uint64)"
+#define ABI_EV_SHOWN      "Shown(uint32 indexed,uint48)"
+#define ABI_EV_EXITED     "Exited(uint32 indexed,address indexed,uint256)"
+
+#define ABI_EV_VOUCHER_POSTED "VoucherPosted(uint32 indexed,uint48,uint64)"
+#define ABI_EV_VOUCHER_VOIDED "VoucherVoided(uint32 indexed,uint48)"
+
+#define ABI_EV_SETTLER_SET   "SettlerSet(address)"
+#define ABI_EV_SIGNER_SET    "SignerSet(address)"
+#define ABI_EV_GUARDIAN_SET  "GuardianSet(address)"
+#define ABI_EV_DAILY_CAP_SET "DailyCapSet(uint64)"
+
+#define ABI_EV_STAKE_LOCKED         "Locked(address,uint256)"
+#define ABI_EV_STAKE_UNBONDED       "Unbonded(address,uint256)"
+#define ABI_EV_STAKE_UNBOND_OFF     "UnbondingCanceled(address,uint256)"
+#define ABI_EV_STAKE_CLAIMED        "Claimed(address,uint256)"
+#define ABI_EV_STAKE_SANCTIONED     "Sanctioned(address,uint256)"
+#define ABI_EV_STAKE_EVIDENCE       "SanctionEvidence(address indexed,bytes32 indexed,uint64)"
+#define ABI_EV_STAKE_WAIVED         "Waived(address,uint256)"
+#define ABI_EV_STAKE_SANCTION_TAKEN "SanctionWithdrawn(address indexed,address indexed,uint256)"
 
 #define ABI_VALUES_MAX 8
 

@@ -150,6 +150,12 @@ void view_account(struct json_out *o, const char *name, const struct app *app,
     put_wei(o, "payable", a->payable);
     put_wei(o, "claimable", a->claimable);
     put_close(o, '}');
+    put_open(o, "stake", '{');
+    put_wei(o, "locked", a->locked);
+    put_wei(o, "unbonding", a->unbonding);
+    put_wei(o, "sanctioned", a->sanctioned);
+    put_close(o, '}');
+    put_time(o, "exit_at", a->exit_at);
     put_time(o, "created_at", a->created_at);
     put_open(o, "urls", '{');
     put_string(o, "ledger", "/v1/account/ledger");

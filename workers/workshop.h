@@ -45,7 +45,7 @@ void workshop_close(struct workshop *w);
 struct job {
     const struct manifest *source;
     const char *id;       /**< unique: the attempt's id */
-    unsigned berth;       /**< chooses the host ids; no two live containers share one */
+    unsigned slot;        /**< chooses the host ids */
     const char *function; /**< or NULL */
     struct text input;    /**< JSON text */
     const char *task_address;
@@ -54,7 +54,6 @@ struct job {
     struct box_input inputs[BOX_INPUTS_MAX];
     size_t input_count;
     int stop_fd; /**< readable: stop */
-    bool keep;   /**< http: keep the container, if the run is without fault */
 };
 
 /**
@@ -67,16 +66,6 @@ struct job {
  */
 MUST_CHECK enum err_code job_run(const struct workshop *w, const struct image *image,
                                  const struct job *job, struct box_result *out, struct err *err);
-
-/**
- * The same in a kept container, or in one that may be kept.
- *
- * @box  in: of an earlier job of the same source, or NULL to make one; out: due to box_close(), as
- *       box_begin() and box_again() say
- */
-MUST_CHECK enum err_code job_run_in(const struct workshop *w, const struct image *image,
-                                    const struct job *job, struct box **box, struct box_result *out,
-                                    struct err *err);
 
 /** "0x" and the last 20 bytes of Keccak-256 over an id's 16 UUID bytes, EIP-55: how a task is named
  * to its container. */

@@ -72,10 +72,11 @@ SELECT k.id, k.account_id AS account, a.address, k.scopes, ogpu_us(k.expires_at)
 -- name: account_get
 -- class: read
 -- params: account int8
--- returns: address bytea, chain_id int8?, available wei, frozen wei, payable wei, claimable wei, created_at time
+-- returns: address bytea, chain_id int8?, available wei, frozen wei, payable wei, claimable wei, locked wei, unbonding wei, sanctioned wei, exit_at time?, created_at time
 SELECT a.address, a.chain_id, b.available::text AS available, b.frozen::text AS frozen, b.payable::text AS payable,
-       b.claimable::text AS claimable, ogpu_us(a.created_at) AS created_at
-  FROM account a JOIN balance b ON b.account_id = a.id WHERE a.id = $1;
+       b.claimable::text AS claimable, COALESCE(s.locked, 0)::text AS locked, COALESCE(s.unbonding, 0)::text AS unbonding,
+       COALESCE(s.sanctioned, 0)::text AS sanctioned, (SELECT ogpu_us(exit_at) FROM chain_exit) AS exit_at, ogpu_us(a.created_at) AS created_at
+  FROM account a JOIN balance b ON b.account_id = a.id LEFT JOIN stake s ON s.account_id = a.id WHERE a.id = $1;
 
 -- name: ledger_list
 -- Newest first; `before` 0 starts at the end.
@@ -108,6 +109,7 @@ WITH c AS MATERIALIZED (
                 WHEN i.ref IS NOT NULL THEN 'old'
                 WHEN w.id IS NOT NULL THEN 'made'
                 WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= c.at THEN 'key_revoked'
+                WHEN EXISTS (SELECT FROM chain_exit) THEN 'exit_begun'
                 WHEN c.amount > b.available THEN 'insufficient_funds'
                 ELSE 'ok' END AS verdict
       FROM c JOIN balance b ON b.account_id = c.account
@@ -131,7 +133,7 @@ WITH c AS MATERIALIZED (
 ), i AS (
     INSERT INTO idempotency (account_id, key, operation, fingerprint, outcome, ref, at)
     SELECT account, idem_key, 'withdrawal_create', fingerprint, fate, id, at FROM f
-     WHERE idem_key IS NOT NULL AND fate IN ('ok', 'insufficient_funds')
+     WHERE idem_key IS NOT NULL AND fate IN ('ok', 'insufficient_funds', 'exit_begun')
 )
 SELECT call, CASE fate WHEN 'old' THEN old_outcome WHEN 'made' THEN 'ok' ELSE fate END AS outcome,
        (fate = 'old' AND old_ref <> id) AS replayed,

@@ -87,69 +87,65 @@ WITH c AS MATERIALIZED (
 SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
 -- name: book_settled
--- A batch is final: its earned gains go payable -> claimable, in whole units; dust stays payable. An epoch or root we do not
--- know is 'not_found' or 'digest_mismatch': the indexer stops and alarms.
+-- A batch is final: its earned gains go payable -> claimable, in whole units; dust stays payable. What the chain had paid of a
+-- gain before (balance.advanced) is absorbed instead. A batch whose root and increase are not those of our batch of that epoch
+-- is foreign: it is kept as a fact that stops settlement, and our batch, which the contract can no longer take, is dropped: its
+-- entries are payable again.
 -- class: slow
--- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, root bytea, block_time time
+-- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, root bytea, increase int8, block_time time
 -- returns: call int4, outcome text
+-- lock: former
+SELECT pg_advisory_xact_lock(7301);
 -- lock: batch
-SELECT id FROM batch WHERE epoch = ANY($5::int8[]) ORDER BY epoch FOR NO KEY UPDATE;
+SELECT id FROM batch WHERE epoch = ANY($5::int8[]) ORDER BY epoch, id FOR NO KEY UPDATE;
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id IN (SELECT i.account_id FROM batch_item i JOIN batch b ON b.id = i.batch_id WHERE b.epoch = ANY($5::int8[]))
  ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.epoch, u.root, ogpu_ts(u.block_time) AS block_time
-      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::bytea[], $7::int8[])
-           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, epoch, root, block_time, o)
+    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.epoch, u.root, u.increase, ogpu_ts(u.block_time) AS block_time
+      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::bytea[], $7::int8[], $8::int8[])
+           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, epoch, root, increase, block_time, o)
 ), f AS MATERIALIZED (
-    SELECT c.*, b.id AS batch, CASE WHEN b.state = 'confirmed' AND b.tx_hash = c.tx_hash THEN 'booked' WHEN b.id IS NULL THEN 'not_found'
-                                    WHEN b.root IS DISTINCT FROM c.root OR b.state = 'confirmed' THEN 'digest_mismatch' ELSE 'ok' END AS fate
-      FROM c LEFT JOIN batch b ON b.epoch = c.epoch
+    SELECT c.*, b.id AS batch, CASE WHEN EXISTS (SELECT FROM chain_event v WHERE v.tx_hash = c.tx_hash AND v.log_index = c.log_index) THEN 'booked'
+                                    WHEN b.state IN ('batched', 'submitted') AND b.root = c.root AND b.increase_units = c.increase THEN 'ok' ELSE 'foreign' END AS fate
+      FROM c LEFT JOIN batch b ON b.epoch = c.epoch AND b.state <> 'dropped'
 ), g AS MATERIALIZED (
-    SELECT i.batch_id, i.account_id, i.gain_units * 1000000000000::numeric AS amount
-      FROM f JOIN batch_item i ON i.batch_id = f.batch WHERE f.fate = 'ok' AND i.counter = 'earned' AND i.gain_units > 0
+    SELECT n.*, LEAST(n.before + n.amount, n.advanced) - LEAST(n.before, n.advanced) AS absorbed
+      FROM (SELECT i.batch_id, i.account_id, i.gain_units * 1000000000000::numeric AS amount, s.advanced::numeric AS advanced,
+                   COALESCE(sum(i.gain_units * 1000000000000::numeric) OVER (PARTITION BY i.account_id ORDER BY f.epoch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+              FROM f JOIN batch_item i ON i.batch_id = f.batch JOIN balance s ON s.account_id = i.account_id
+             WHERE f.fate = 'ok' AND i.counter = 'earned' AND i.gain_units > 0) n
 ), v AS (
-    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, epoch, at)
-    SELECT id, block_no, log_index, tx_hash, 'settled', epoch, ogpu_now() FROM f WHERE fate = 'ok'
+    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, epoch, units, data, at)
+    SELECT id, block_no, log_index, tx_hash, 'settled', epoch, increase, root, ogpu_now() FROM f WHERE fate <> 'booked'
 ), t AS (
     UPDATE batch SET state = 'confirmed', settled_at = f.block_time, block_no = f.block_no, tx_hash = f.tx_hash, confirmed_at = ogpu_now()
       FROM f WHERE batch.id = f.batch AND f.fate = 'ok'
 ), x AS (
     UPDATE chain_tx SET state = 'final', block_no = f.block_no, updated_at = ogpu_now() FROM f WHERE chain_tx.hash = f.tx_hash AND f.fate = 'ok'
+), n AS (
+    INSERT INTO foreign_batch (epoch, root, increase_units, tx_hash, block_no, settled_at)
+    SELECT epoch, root, increase, tx_hash, block_no, block_time FROM f WHERE fate = 'foreign'
+), d AS (
+    UPDATE batch SET state = 'dropped' FROM f WHERE batch.id = f.batch AND f.fate = 'foreign' AND batch.state IN ('batched', 'submitted') RETURNING batch.id
+), e AS (
+    UPDATE ledger_entry y SET batch_id = NULL FROM d WHERE y.batch_id = d.id
+), o AS (
+    UPDATE attempt y SET scored_in = NULL FROM d WHERE y.scored_in = d.id
+), k AS (
+    UPDATE counter SET total = counter.total - q.amount, gain_units = counter.gain_units - q.gain
+      FROM (SELECT i.account_id, i.counter, sum(i.amount) AS amount, sum(i.gain_units) AS gain FROM d JOIN batch_item i ON i.batch_id = d.id GROUP BY 1, 2) q
+     WHERE counter.account_id = q.account_id AND counter.counter = q.counter
 ), l AS (
     INSERT INTO ledger_entry (kind, ref, from_account, from_bucket, to_account, to_bucket, amount, at)
-    SELECT 'confirm', md5(batch_id::text || '/' || account_id)::uuid, account_id, 'payable', account_id, 'claimable', amount, ogpu_now() FROM g
+    SELECT 'confirm', md5(batch_id::text || '/' || account_id)::uuid, account_id, 'payable', account_id, 'claimable', amount - absorbed, ogpu_now()
+      FROM g WHERE amount > absorbed
+), a AS (
+    UPDATE batch_item SET absorbed_units = (g.absorbed / 1000000000000)::int8 FROM g
+     WHERE batch_item.batch_id = g.batch_id AND batch_item.account_id = g.account_id AND batch_item.counter = 'earned' AND g.absorbed > 0
 ), b AS (
-    UPDATE balance SET payable = balance.payable - d.amount, claimable = balance.claimable + d.amount
-      FROM (SELECT account_id, sum(amount) AS amount FROM g GROUP BY account_id) d WHERE balance.account_id = d.account_id
+    UPDATE balance SET payable = balance.payable - q.moved, claimable = balance.claimable + q.moved, advanced = balance.advanced - q.absorbed
+      FROM (SELECT account_id, sum(amount - absorbed) AS moved, sum(absorbed) AS absorbed FROM g GROUP BY account_id) q WHERE balance.account_id = q.account_id
 )
-SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
-
--- name: book_claimed
--- claimable -> external: the contract has paid.
--- class: slow
--- params: id uuid, block_no int8, log_index int4, tx_hash bytea, chain_id int8, units int8, amount wei
--- returns: call int4, outcome text
--- lock: balance
-SELECT account_id FROM balance WHERE account_id IN (SELECT id FROM account WHERE chain_id = ANY($5::int8[])) ORDER BY account_id FOR NO KEY UPDATE;
--- work:
-WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.chain_id, u.units, u.amount::wei AS amount
-      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::int8[], $7::text[])
-           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, chain_id, units, amount, o)
-), f AS MATERIALIZED (
-    SELECT c.*, a.id AS account, CASE WHEN EXISTS (SELECT FROM chain_event v WHERE v.tx_hash = c.tx_hash AND v.log_index = c.log_index) THEN 'booked'
-                WHEN a.id IS NULL THEN 'not_found' ELSE 'ok' END AS fate
-      FROM c LEFT JOIN account a ON a.chain_id = c.chain_id
-), v AS (
-    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, account_id, units, amount, at)
-    SELECT id, block_no, log_index, tx_hash, 'claimed', account, units, amount, ogpu_now() FROM f WHERE fate = 'ok'
-), l AS (
-    INSERT INTO ledger_entry (kind, ref, from_account, from_bucket, to_bucket, amount, at)
-    SELECT 'claim', id, account, 'claimable', 'external', amount, ogpu_now() FROM f WHERE fate = 'ok'
-), b AS (
-    UPDATE balance SET claimable = balance.claimable - d.amount
-      FROM (SELECT account, sum(amount) AS amount FROM f WHERE fate = 'ok' GROUP BY account) d WHERE balance.account_id = d.account
-)
-SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
+SELECT call, 'ok' AS outcome FROM f ORDER BY call;

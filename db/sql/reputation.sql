@@ -35,7 +35,8 @@ WITH e AS (
 )
 SELECT e.kind, a.task_id AS task, a.id AS attempt, a.epoch AS attempt_epoch, p.id AS provider, p.address, m.address AS payee,
        s.manifest_hash, t.input_digest, r.output_digest, e.amount::text AS amount, ogpu_us(e.at) AS at,
-       (SELECT x.score FROM score_leaf x, batch b WHERE b.id = $1 AND x.provider_id = p.id AND x.epoch < b.epoch ORDER BY x.epoch DESC LIMIT 1) AS score
+       (SELECT x.score FROM score_leaf x JOIN batch y ON y.id = x.batch_id AND y.state NOT IN ('voided', 'dropped'), batch b
+         WHERE b.id = $1 AND x.provider_id = p.id AND x.epoch < b.epoch ORDER BY x.epoch DESC LIMIT 1) AS score
   FROM e JOIN attempt a ON a.id = e.attempt JOIN task t ON t.id = a.task_id JOIN source s ON s.id = t.source_id
   JOIN provider p ON p.id = a.provider_id JOIN account m ON m.id = a.operator LEFT JOIN response r ON r.attempt_id = a.id;
 

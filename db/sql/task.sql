@@ -30,6 +30,7 @@ WITH RECURSIVE c AS MATERIALIZED (
                 WHEN i.ref IS NOT NULL THEN 'old'
                 WHEN t.id IS NOT NULL THEN 'made'
                 WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= c.at THEN 'key_revoked'
+                WHEN EXISTS (SELECT FROM chain_exit) THEN 'exit_begun'
                 WHEN s.id IS NULL THEN 'source_not_found'
                 WHEN s.status <> 'active' THEN 'source_retired'
                 WHEN c.reward < s.min_reward THEN 'reward_too_small'

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { Provider, expect, manifest, sha256 } from '../support/actors.mjs';
 import { confirmBatch } from '../support/batch.mjs';
 import { eventually } from '../support/stack.mjs';
-import { World, domain, raw } from '../support/world.mjs';
+import { World, chainEvent, domain, raw } from '../support/world.mjs';
 
 const QUOTA = 100_000;
 const octets = { 'content-type': 'application/octet-stream' };
@@ -227,6 +227,16 @@ test('settlements and proofs', async () => {
     expect(await client.get('/v1/settlements'), 200);
     await readTwice(client, `/v1/settlements/${batch.id}`);
     await readTwice(client, `/v1/proofs/${client.account.address}`);
+});
+
+test('once a forced exit has begun on chain, nothing new is taken', async () => {
+    assert.equal(expect(await client.get('/v1/account'), 200).exit_at, null);
+    await w.sql.write('book_exit_begun', { ...chainEvent(), exit_at: 1_800_000_000_000_000n });
+    assert.equal((await client.post('/v1/withdrawals', { amount: '5000000000000' })).json.code, 'EXIT_BEGUN');
+    assert.equal((await w.submit(client, source)).json.code, 'EXIT_BEGUN');
+    const account = expect(await client.get('/v1/account'), 200);
+    assert.equal(account.exit_at, '2027-01-15T08:00:00.000000Z');
+    assert.deepEqual(account.stake, { locked: '0', unbonding: '0', sanctioned: '0' });
 });
 
 test('every exchange fitted and the books are right', () => w.verify());

@@ -45,6 +45,7 @@ export async function confirmBatch(w) {
     const event = chainEvent();
     await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
-    await w.sql.write('book_settled', { ...event, epoch, root, block_time: 1_700_000_000_000_000n });
+    const [{ increase_units: increase }] = await w.sql.query('SELECT increase_units FROM batch WHERE id = $1', [uuid]);
+    await w.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n });
     return { id: typeId('bat', uuid), epoch };
 }

@@ -54,7 +54,8 @@ export async function settle(m) {
     const event = at();
     await m.sql.write('chain_tx_store', { hash: event.tx_hash, batch: id, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await m.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
-    await m.sql.write('book_settled', { ...event, epoch, root, block_time: 1_700_000_000_000_000n });
+    const [{ increase_units: increase }] = await m.sql.query('SELECT increase_units FROM batch WHERE id = $1', [id]);
+    await m.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n });
     return { id, epoch, event, root };
 }
 
@@ -85,5 +86,11 @@ export async function healthyBooks(sql) {
     const batch = await settle(m);
     const claim = { ...at(), chain_id: 2n, units: 989999n, amount: '989999000000000000' };
     await sql.write('book_claimed', claim);
-    return { m, client, master, second, source, p1, p2, won, winner, loser, queued, running, live, verifying, waiting, canceled, failed, withdrawal, batch, claim };
+    await sql.write('withdrawal_create', { id: randomUUID(), account: client.id, key: client.key, amount: '7000000000000', idem_key: null, fingerprint: sha('') });
+    const voided = await settle(m);
+    await sql.write('book_voided', { ...at(), epoch: voided.epoch, increase: 7n });
+    for (const [kind, amount] of [['locked', '10'], ['unbonded', '4'], ['sanctioned', '5'], ['waived', '2'], ['unbonded', '1'], ['stake_claimed', '1']]) {
+        await sql.write('book_stake', { ...at(), kind, address: master.address, amount, data: null });
+    }
+    return { voided, m, client, master, second, source, p1, p2, won, winner, loser, queued, running, live, verifying, waiting, canceled, failed, withdrawal, batch, claim };
 }

@@ -7,7 +7,6 @@
 
 #include "workers/agent/api.h"
 #include "workers/agent/sources.h"
-#include "workers/agent/warm.h"
 #include "workers/workshop.h"
 
 #define SLOTS_MAX 64
@@ -43,7 +42,6 @@ struct agent {
     const struct options *options;
     struct identity me;
     struct workshop shop;
-    struct warm warm;
     struct sources sources;
     atomic_bool draining; /**< no new work */
     struct slot slots[SLOTS_MAX];
