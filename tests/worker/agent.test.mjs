@@ -291,12 +291,12 @@ test('kill -9 of the worker: its container is gone at once, its cgroup at the ne
 });
 
 test('several slots work at once; a second worker may not share the folder', async () => {
-    const source = gateway.publish(act('hang', { limits: { timeout_s: 3 } }));
+    const source = gateway.publish(act('hang', { limits: { timeout_s: 8 } }));
     for (let i = 0; i < 3; i++) gateway.submit(source, {});
     start({ OGPU_SLOTS: '3' });
-    for (let i = 0; i < 200 && processesOf(base).length < 3; i++) await sleep(20);
-    const uids = new Set(processesOf(base).map(({ uid }) => uid));
-    assert.equal(uids.size, 3, 'ids of their own');
+    const uids = () => new Set(processesOf(base).map(({ uid }) => uid));
+    for (let i = 0; i < 400 && uids().size < 3; i++) await sleep(20);
+    assert.equal(uids().size, 3, 'ids of their own');
     const second = await execute(worker, [], settings());
     assert.equal(second.code, 1);
     assert.match(second.stderr, /another worker uses/);
