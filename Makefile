@@ -58,6 +58,7 @@ SEE_gateway := gateway handlers keeper server queue db core eth lib
 SYS_lib := -lcurl -ljansson -lssl -lcrypto -lz -lm
 SYS_eth := -lsecp256k1 -lnettle -lgmp
 SYS_ethsign := -lsecp256k1
+SYS_core := -lyaml
 SYS_db := -lpq
 SYS_queue := -lhiredis
 SYS_server := -lmicrohttpd

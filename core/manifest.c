@@ -4,17 +4,17 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "core/compose.h"
+#include "core/image_ref.h"
 #include "lib/hash.h"
 #include "lib/hex.h"
 
 #define NAME_MAX_CHARS 100
 #define TEXT_MAX       2000
 #define FUNCTION_MAX   64
-#define REFERENCE_MAX  512
 #define ARGUMENTS_MAX  64
 #define ARGUMENT_MAX   4096
 #define ENV_NAME_MAX   64
-#define DIGEST_TEXT    71 /* sha256: and 64 digits */
 #define EXPIRY_MAX_S   2592000
 
 static const struct {
@@ -103,52 +103,17 @@ static bool is_hex_lower(const char *s, size_t n)
     return true;
 }
 
-static bool is_image_digest(struct text t)
-{
-    return t.n == DIGEST_TEXT && memcmp(t.s, "sha256:", 7) == 0 && is_hex_lower(t.s + 7, 64);
-}
-
-/* host[:port]/name[/name…]@ — what stands before the digest; no tag: a tag may move. */
-static bool is_repository(const char *s, size_t n)
-{
-    size_t slashes = 0;
-    char before = '/';
-
-    for (size_t i = 0; i < n; i++) {
-        char c = s[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-
-        if (c == '/')
-            slashes++;
-        if (before == '/' && !plain)
-            return false; /* parts start with a letter or digit; none is empty */
-        if (c == ':' && slashes == 0) {
-            size_t digits = strspn(s + i + 1, "0123456789");
-
-            if (digits == 0 || i + 1 + digits >= n || s[i + 1 + digits] != '/')
-                return false;
-        } else if (c == '_' && slashes == 0) {
-            return false; /* not in a host name */
-        } else if (!plain && !strchr("./-_", c)) {
-            return false;
-        }
-        before = c;
-    }
-    return slashes > 0 && before != '/';
-}
-
 static enum err_code read_image(const json_t *v, struct manifest *m, struct err *err)
 {
     static const char *const known[] = {"digest", "reference", "blob"};
     const json_t *blob = json_object_get(v, "blob");
     const json_t *reference = json_object_get(v, "reference");
     enum err_code rc = only(v, "image", known, ARRAY_LEN(known), err);
-    size_t head;
 
     if (rc != E_OK)
         return rc;
     m->image_digest = string_of(json_object_get(v, "digest"));
-    if (!is_image_digest(m->image_digest))
+    if (!image_digest_ok(m->image_digest))
         return refuse(err, "image.digest must be sha256: and 64 lower-case hex digits");
     if (!blob == !reference)
         return refuse(err, "image needs exactly one of reference and blob");
@@ -161,12 +126,10 @@ static enum err_code read_image(const json_t *v, struct manifest *m, struct err 
         return E_OK;
     }
     m->reference = string_of(reference);
-    if (m->reference.n > REFERENCE_MAX || m->reference.n <= DIGEST_TEXT + 1)
+    if (!image_ref_ok(m->reference))
         return refuse(err, "image.reference must be registry/name@sha256:…");
-    head = m->reference.n - DIGEST_TEXT - 1;
-    if (m->reference.s[head] != '@' || !is_repository(m->reference.s, head))
-        return refuse(err, "image.reference must be registry/name@sha256:…");
-    if (memcmp(m->reference.s + head + 1, m->image_digest.s, DIGEST_TEXT) != 0)
+    if (memcmp(m->reference.s + m->reference.n - IMAGE_DIGEST_LEN, m->image_digest.s,
+               IMAGE_DIGEST_LEN) != 0)
         return refuse(err, "image.reference names another digest than image.digest");
     return E_OK;
 }
@@ -245,6 +208,21 @@ static enum err_code read_contract(const json_t *v, struct manifest *m, struct e
     return E_OK;
 }
 
+/* A path of the service that answers 200 once it can take work. */
+static enum err_code read_readiness(const json_t *v, struct manifest *m, struct err *err)
+{
+    struct text t = string_of(v);
+
+    if (!v)
+        return E_OK;
+    if (m->contract != CONTRACT_HTTP)
+        return refuse(err, "readiness is for the http contract");
+    if (t.n < 2 || t.n > 64 || t.s[0] != '/' || !is_name(t.s + 1, t.n - 1, 63, ".-/"))
+        return refuse(err, "readiness must be a path like /readiness");
+    m->readiness = t;
+    return E_OK;
+}
+
 /* name, description, function: texts with a length. */
 static enum err_code read_texts(const json_t *v, struct manifest *m, struct err *err)
 {
@@ -282,11 +260,73 @@ static enum err_code read_terms(const json_t *v, struct manifest *m, struct err 
     return E_OK;
 }
 
+struct text manifest_compose(const struct manifest *m, unsigned environment)
+{
+    for (size_t k = 0; m->compose && k < ARRAY_LEN(environment_names); k++)
+        if (environment == 1U << k)
+            return string_of(json_object_get(m->compose, environment_names[k]));
+    return text_of(NULL);
+}
+
+static enum err_code read_file(struct text yaml, size_t k, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct err inner = {.code = E_OK};
+    struct compose_service service;
+    enum err_code rc = compose_read(yaml, 1U << k, NULL, a, &service, &inner);
+
+    if (rc != E_OK)
+        rc = refuse(err, "compose.%s, %.200s", environment_names[k], inner.text);
+    arena_free(a);
+    return rc;
+}
+
+/* One compose file per environment, as OpenGPU's source metadata has it; "" is for "not supported".
+ * The texts themselves are in the manifest: what lies behind an address may change. */
+static enum err_code read_compose(const json_t *v, struct manifest *m, struct err *err)
+{
+    enum err_code rc = only(v, "compose", environment_names, ARRAY_LEN(environment_names), err);
+    unsigned mask = 0;
+
+    for (size_t k = 0; rc == E_OK && k < ARRAY_LEN(environment_names); k++) {
+        const json_t *file = json_object_get(v, environment_names[k]);
+        struct text yaml = string_of(file);
+
+        if (file && !json_is_string(file))
+            return refuse(err, "compose.%s must be the text of a compose file",
+                          environment_names[k]);
+        if (yaml.n == 0)
+            continue;
+        rc = read_file(yaml, k, err);
+        mask |= 1U << k;
+    }
+    if (rc == E_OK && mask != m->environments)
+        return refuse(err, "compose must have a file for each of environments, and no other");
+    if (rc == E_OK && m->contract != CONTRACT_HTTP)
+        return refuse(err, "contract must be http: a compose file describes a service");
+    if (rc == E_OK && (m->command || m->env))
+        return refuse(err, "command and env belong into the compose files");
+    m->compose = v;
+    return rc;
+}
+
+/* Where the software is: an image, or compose files that name theirs. */
+static enum err_code read_software(const json_t *v, struct manifest *m, struct err *err)
+{
+    const json_t *image = json_object_get(v, "image");
+    const json_t *compose = json_object_get(v, "compose");
+
+    if (!image == !compose)
+        return refuse(err, "the manifest needs exactly one of image and compose");
+    return image ? read_image(image, m, err) : read_compose(compose, m, err);
+}
+
 enum err_code manifest_read(const json_t *v, struct manifest *out, struct err *err)
 {
-    static const char *const known[] = {"name",     "description",  "contract",    "image",
-                                        "function", "environments", "command",     "env",
-                                        "limits",   "min_reward",   "max_expiry_s"};
+    static const char *const known[] = {"name",        "description", "contract",     "image",
+                                        "compose",     "function",    "environments", "command",
+                                        "env",         "readiness",   "limits",       "min_reward",
+                                        "max_expiry_s"};
     struct manifest m = {.has_blob = false};
     enum err_code rc = only(v, "the manifest", known, ARRAY_LEN(known), err);
 
@@ -296,10 +336,12 @@ enum err_code manifest_read(const json_t *v, struct manifest *out, struct err *e
         rc = read_texts(v, &m, err);
     if (rc == E_OK)
         rc = read_contract(json_object_get(v, "contract"), &m, err);
-    if (rc == E_OK)
-        rc = read_image(json_object_get(v, "image"), &m, err);
     if (rc == E_OK && environments_read(json_object_get(v, "environments"), &m.environments, err))
         rc = refuse(err, "environments must be a list of cpu, nvidia, amd, each at most once");
+    if (rc == E_OK)
+        rc = read_software(v, &m, err);
+    if (rc == E_OK)
+        rc = read_readiness(json_object_get(v, "readiness"), &m, err);
     if (rc == E_OK && m.command)
         rc = read_command(m.command, err);
     if (rc == E_OK && m.env)

@@ -31,7 +31,8 @@ struct manifest_limits {
 struct manifest {
     struct text name;
     enum manifest_contract contract;
-    struct text image_digest; /**< sha256:… of the image manifest */
+    const json_t *compose;    /**< compose files by environment, NULL: the image's members count */
+    struct text image_digest; /**< sha256:… of the image manifest; s NULL with compose */
     struct text reference;    /**< registry/name@sha256:…; s NULL when the image is a blob */
     bool has_blob;
     struct digest blob;    /**< SHA-256 of an OCI archive in the blob store */
@@ -39,6 +40,7 @@ struct manifest {
     struct text function;  /**< default function; s NULL for none */
     const json_t *command; /**< array of strings, or NULL: the image's own */
     const json_t *env;     /**< object of strings, or NULL */
+    struct text readiness; /**< path that answers 200 when work is welcome; s NULL: TCP is enough */
     struct manifest_limits limits;
     struct wei min_reward; /**< at least 1 */
     int64_t max_expiry_s;
@@ -51,6 +53,9 @@ struct manifest {
  * @return E_BAD_MANIFEST with a sentence that names the member
  */
 MUST_CHECK enum err_code manifest_read(const json_t *v, struct manifest *out, struct err *err);
+
+/** The compose file for one environment (a single ENV_* bit); s NULL when there is none. */
+struct text manifest_compose(const struct manifest *m, unsigned environment);
 
 /** The text that is hashed and stored (RFC 8785, in the arena) and its SHA-256. */
 MUST_CHECK enum err_code manifest_canonical(const json_t *v, struct arena *a, struct text *text,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/arena.h"
 #include "lib/buf.h"
@@ -34,6 +35,9 @@ static bool set_environment(struct box_spec *s, const struct image *image, const
     bool ok = set_env(s, "HOME=/tmp");
     for (size_t i = 0; ok && i < image->env_count; i++)
         ok = set_env(s, image->env[i]);
+    const struct compose_service *service = &job->software->service;
+    for (size_t i = 0; ok && i < service->env_count; i++)
+        ok = set_env(s, service->env[i]);
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)job->source->env, name, value)
@@ -43,9 +47,64 @@ static bool set_environment(struct box_spec *s, const struct image *image, const
     }
     if (!ok || job->source->contract != CONTRACT_HTTP)
         return ok;
-    return set_env(s, arena_printf(a, "CALLBACK_URL=http://127.0.0.1:%d", COURIER_CALLBACK_PORT)) &&
+    return set_env(s, "CALLBACK_URL=" COURIER_CALLBACK_URL) &&
            set_env(s, arena_printf(a, "SOURCE_ADDRESS=%s", job->source_address)) &&
            set_env(s, arena_printf(a, "PROVIDER_ADDRESS=%s", job->provider_address));
+}
+
+static bool add_args(struct box_spec *s, const char *const *words, size_t n)
+{
+    if (s->arg_count + n > BOX_ARGS_MAX)
+        return false;
+    memcpy(s->args + s->arg_count, words, n * sizeof(words[0]));
+    s->arg_count += n;
+    return true;
+}
+
+/* As compose has it: an entrypoint takes the image's command away, a command replaces it. */
+static bool set_service_args(struct box_spec *s, const struct image *image,
+                             const struct compose_service *v)
+{
+    bool ok = v->has_entrypoint ? add_args(s, v->entrypoint, v->entrypoint_count)
+                                : add_args(s, image->args, image->entry_count);
+    if (ok && v->has_command)
+        ok = add_args(s, v->command, v->command_count);
+    else if (ok && !v->has_entrypoint)
+        ok = add_args(s, image->args + image->entry_count, image->arg_count - image->entry_count);
+    return ok && s->arg_count > 0;
+}
+
+/* Named volumes are caches that the provider has filled; one that he has not is empty. */
+static enum err_code set_caches(struct box_spec *s, const struct workshop *w,
+                                const struct image *image, const struct compose_service *v,
+                                struct arena *a, struct err *err)
+{
+    for (size_t i = 0; i < v->volume_count; i++) {
+        struct stat st;
+        const char *path = arena_printf(a, "%s/%s", w->volumes, v->volumes[i].name);
+        enum err_code rc = image_place(image->rootfs, v->volumes[i].place, err);
+        if (rc != E_OK)
+            return rc;
+        bool filled = lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        s->caches[s->cache_count++] = (struct box_cache){filled ? path : "", v->volumes[i].place};
+    }
+    return E_OK;
+}
+
+/* What a compose file says beyond the manifest. */
+static enum err_code set_service(struct box_spec *s, const struct workshop *w,
+                                 const struct image *image, const struct compose_service *v,
+                                 struct arena *a, struct err *err)
+{
+    if (v->cwd)
+        s->cwd = v->cwd;
+    if (v->uid) {
+        s->uid = v->uid;
+        s->gid = v->gid;
+    }
+    if (!set_service_args(s, image, v))
+        return err_set(err, E_BAD_MANIFEST, "neither image nor compose file has a command");
+    return set_caches(s, w, image, v, a, err);
 }
 
 static bool set_args(struct box_spec *s, const struct image *image, const json_t *command)
@@ -123,6 +182,7 @@ enum err_code job_run(const struct workshop *w, const struct image *image, const
         .contract = job->source->contract == CONTRACT_HTTP ? BOX_HTTP : BOX_EXEC,
         .function = function,
         .task_address = job->task_address,
+        .readiness = job->source->readiness.s ? arena_text(a, job->source->readiness).s : NULL,
         .limits = limits_of(&job->source->limits),
         .input_count = job->input_count,
     };
@@ -135,9 +195,11 @@ enum err_code job_run(const struct workshop *w, const struct image *image, const
         rc = err_set(err, E_BAD_MANIFEST, "the http contract needs a function's name");
     else if (!set_environment(&s, image, job, a))
         rc = err_set(err, E_BAD_MANIFEST, "too many environment variables");
+    else if (job->software->composed)
+        rc = set_service(&s, w, image, &job->software->service, a, err);
     else if (!set_args(&s, image, job->source->command))
         rc = err_set(err, E_BAD_MANIFEST, "neither image nor manifest has a command");
-    else
+    if (rc == E_OK)
         rc = input_of(job, function, &input, err);
     if (rc == E_OK)
         rc = box_run(&s, input.p, input.n, job->stop_fd, out, err);

@@ -12,6 +12,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "workers/commands.h"
+#include "workers/contain/courier.h"
 #include "workers/contain/outputs.h"
 #include "workers/image/blobs.h"
 #include "workers/options.h"
@@ -106,19 +107,19 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
         json_decref(input);
         return err_set(err, E_BAD_JSON, "%.100s is not JSON", manifest ? argv[3] : argv[0]);
     }
+    struct software software;
+    struct compose_values values = {COURIER_CALLBACK_URL, NOBODY, NOBODY};
     enum err_code rc = manifest_read(manifest, &source, err);
+    if (rc == E_OK)
+        rc = software_choose(&source, ENV_CPU, &values, a, &software, err);
     if (rc == E_OK) {
-        bool local = strcmp(argv[1], "-") != 0;
-        struct image_want want = {.digest = arena_text(a, source.image_digest).s,
-                                  .fetch = from_file,
-                                  .fetch_ctx = argv[1],
-                                  .http = http_client_new()};
-        char blob[65];
-        hex_encode(source.blob.b, sizeof(source.blob.b), blob);
-        if (local)
-            want.blob = blob;
-        else if (source.reference.s)
-            want.reference = arena_text(a, source.reference).s;
+        struct image_want want = {
+            .fetch = from_file, .fetch_ctx = argv[1], .http = http_client_new()};
+        software_want(&software, &want);
+        if (strcmp(argv[1], "-") == 0)
+            want.blob = NULL;
+        else if (!want.blob)
+            want.reference = NULL;
         rc = image_get(&w->images, &want, &image, a, err);
         http_client_free(want.http);
     }
@@ -126,6 +127,7 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
         char id[32];
         snprintf(id, sizeof(id), "try-%d", (int)getpid());
         struct job job = {.source = &source,
+                          .software = &software,
                           .id = id,
                           .function = argv[2][0] ? argv[2] : NULL,
                           .input = json_text(input, a),

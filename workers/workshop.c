@@ -64,6 +64,8 @@ static enum err_code tidy(struct workshop *w, struct err *err)
 {
     if (mkdir(w->inputs, 0755) != 0 && errno != EEXIST)
         return err_set(err, E_IO, "cannot make %.120s: %s", w->inputs, strerror(errno));
+    if (mkdir(w->volumes, 0755) != 0 && errno != EEXIST)
+        return err_set(err, E_IO, "cannot make %.120s: %s", w->volumes, strerror(errno));
     int dir = open(w->inputs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0 || !inside_empty(dir))
         log_warn("inputs_left", "dir=%s", w->inputs);
@@ -95,6 +97,7 @@ enum err_code workshop_open(struct workshop *w, const struct workshop_config *c,
     hex_encode(d.b, 4, hex);
     snprintf(w->tag, sizeof(w->tag), "ogpu-%s-", hex);
     snprintf(w->inputs, sizeof(w->inputs), "%.350s/inputs", path);
+    snprintf(w->volumes, sizeof(w->volumes), "%.350s/volumes", path);
     strncat(path, "/images", sizeof(path) - strlen(path) - 1);
     struct image_limits limits = {c->image_mb << 20, c->image_mb << 20, c->image_files};
     rc = tidy(w, err);

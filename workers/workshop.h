@@ -7,16 +7,18 @@
 #include "workers/contain/box.h"
 #include "workers/contain/cgroup.h"
 #include "workers/image/image.h"
+#include "workers/software.h"
 
 /** A place to run sources: a runtime, a cgroup, an image cache, host ids. Shared by all slots. */
 struct workshop {
     char runtime[256];
     struct cgroup cgroup;
     struct image_store images;
-    char tag[24];                /**< "ogpu-1a2b3c4d-": begins the names of our cgroups */
-    char inputs[IMAGE_PATH_MAX]; /**< folder for input files */
-    uint32_t uid_base;           /**< first host id of slot 0 */
-    int lock;                    /**< held for as long as we use the folder */
+    char tag[24];                 /**< "ogpu-1a2b3c4d-": begins the names of our cgroups */
+    char inputs[IMAGE_PATH_MAX];  /**< folder for input files */
+    char volumes[IMAGE_PATH_MAX]; /**< folder of named volumes: the provider's caches */
+    uint32_t uid_base;            /**< first host id of slot 0 */
+    int lock;                     /**< held for as long as we use the folder */
 };
 
 /** How to open one. */
@@ -44,6 +46,7 @@ void workshop_close(struct workshop *w);
 /** One run of a source. */
 struct job {
     const struct manifest *source;
+    const struct software *software;
     const char *id;       /**< unique: the attempt's id */
     unsigned slot;        /**< chooses the host ids */
     const char *function; /**< or NULL */

@@ -13,7 +13,7 @@ import { image, layerOf, sha256 } from '../../tools/oci_image.mjs';
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = resolve(root, process.env.BUILD ?? 'build');
 export const worker = join(build, 'bin/ogpu-worker');
-export const hostile = readFileSync(join(build, 'tests/worker/hostile'));
+export const hostile = readFileSync(join(build, 'tests/containers/hostile'));
 
 /** A folder of the test's own; the suite removes it at the end. */
 export function folder(name) {

@@ -14,6 +14,7 @@
 #include "workers/agent/claim.h"
 #include "workers/agent/slot.h"
 #include "workers/agent/submit.h"
+#include "workers/contain/courier.h"
 #include "workers/image/blobs.h"
 #include "workers/image/unpack.h"
 
@@ -111,22 +112,17 @@ static void drop_inputs(struct slot *s, const struct claim *c)
 
 /* ---- the run ---- */
 
-static enum err_code get_image(struct slot *s, const struct claim *c, struct image *image,
+static enum err_code get_image(struct slot *s, const struct software *software, struct image *image,
                                struct arena *a, struct err *err)
 {
-    char blob[65];
-    const struct manifest *m = &c->source;
-    hex_encode(m->blob.b, sizeof(m->blob.b), blob);
     struct image_want want = {
-        .digest = arena_text(a, m->image_digest).s,
-        .reference = m->has_blob ? NULL : arena_text(a, m->reference).s,
-        .blob = m->has_blob ? blob : NULL,
         .fetch = fetch_blob,
         .fetch_ctx = s,
         .http = s->api.http,
         .stop = slot_stopped,
         .stop_ctx = s,
     };
+    software_want(software, &want);
     return image_get(&s->agent->shop.images, &want, image, a, err);
 }
 
@@ -143,7 +139,10 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
     char source_address[43];
     char provider_address[43];
     struct image image = {.arg_count = 0};
+    struct software software;
+    struct compose_values values = {COURIER_CALLBACK_URL, source_address, provider_address};
     struct job job = {.source = &c->source,
+                      .software = &software,
                       .id = c->attempt,
                       .slot = s->index,
                       .function = c->function,
@@ -156,7 +155,10 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
     job_address(c->source_id, source_address);
     address_format(s->agent->me.address, provider_address);
     *v = (struct verdict){"image_unavailable", true};
-    enum err_code rc = get_image(s, c, &image, a, err);
+    enum err_code rc =
+        software_choose(&c->source, s->agent->me.environments, &values, a, &software, err);
+    if (rc == E_OK)
+        rc = get_image(s, &software, &image, a, err);
     if (rc == E_DIGEST_MISMATCH || rc == E_BAD_MANIFEST || rc == E_TOO_LARGE)
         v->code = "image_refused";
     if (rc != E_OK)

@@ -18,6 +18,7 @@
 #define BOX_ARGS_MAX    128
 #define BOX_ENV_MAX     192
 #define BOX_INPUTS_MAX  64
+#define BOX_CACHES_MAX  8
 #define BOX_OUTPUTS_MAX 65 /**< 64 files and output.json */
 #define BOX_NAME_MAX    129
 #define BOX_REASON_MAX  256
@@ -56,6 +57,12 @@ struct box_input {
     const char *path;
 };
 
+/** A folder of the provider's that the container finds read only, or an empty one of its own. */
+struct box_cache {
+    const char *path;  /**< absolute on this machine; "": a tmpfs that ends with the run */
+    const char *place; /**< absolute in the container; the folder is there */
+};
+
 /** One run. All strings are borrowed for the length of box_run(). */
 struct box_spec {
     const char *id;            /**< [A-Za-z0-9_-]{1,64}, unique on this machine; names the cgroup */
@@ -73,9 +80,12 @@ struct box_spec {
     enum box_contract contract;
     const char *function;     /**< http: part of the path; exec: the caller put it into the input */
     const char *task_address; /**< http: 0x and 40 hex digits */
+    const char *readiness;    /**< http: path that answers 200 when work is welcome; NULL: none */
     struct box_limits limits;
     struct box_input inputs[BOX_INPUTS_MAX];
     size_t input_count;
+    struct box_cache caches[BOX_CACHES_MAX];
+    size_t cache_count;
 };
 
 /** One output: a read-only descriptor of bytes that nobody can change any more. */

@@ -16,6 +16,8 @@
 
 #define KNOCK_EVERY_US     20000
 #define CALLER_PATIENCE_US 30000000
+#define READY_PATIENCE_US  5000000
+#define READY_AGAIN_US     100000
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -94,12 +96,70 @@ int64_t courier_wants(struct courier *c, struct pollfd *rows)
     if (c->run >= 0)
         rows[1].events =
             c->state == COURIER_KNOCKING || c->state == COURIER_SENDING ? POLLOUT : POLLIN;
-    else if (c->state == COURIER_KNOCKING)
+    if ((c->run < 0 && c->state == COURIER_KNOCKING) || c->state == COURIER_ASKING)
         wait = c->next_knock_us - clock_mono_us();
     return wait > 0 ? wait : 0;
 }
 
 /* ---- towards the source ---- */
+
+/* Hang up and knock again later. */
+static void knock_again(struct courier *c, int64_t later_us)
+{
+    if (c->run >= 0)
+        close(c->run);
+    c->run = -1;
+    c->state = COURIER_KNOCKING;
+    c->next_knock_us = clock_mono_us() + later_us;
+}
+
+/* The port is open; a service that has a word for "ready" is asked for it. */
+static void ask_whether_ready(struct courier *c)
+{
+    char text[160];
+    int n = snprintf(text, sizeof(text),
+                     "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n",
+                     c->spec->readiness, COURIER_PORT);
+    c->answered = 0;
+    c->state = COURIER_ASKING;
+    c->next_knock_us = clock_mono_us() + READY_PATIENCE_US;
+    if (send(c->run, text, (size_t)n, MSG_NOSIGNAL) != n)
+        knock_again(c, READY_AGAIN_US);
+}
+
+static void hear_whether_ready(struct courier *c, bool readable)
+{
+    ssize_t n = 0;
+    if (readable) {
+        n = recv(c->run, c->answer + c->answered, sizeof(c->answer) - 1 - c->answered, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+    } else if (clock_mono_us() < c->next_knock_us) {
+        return;
+    }
+    if (n <= 0) {
+        knock_again(c, READY_AGAIN_US);
+        return;
+    }
+    c->answered += (size_t)n;
+    if (c->answered < 12)
+        return;
+    c->answer[c->answered] = '\0';
+    c->ready = strncmp(c->answer, "HTTP/1.", 7) == 0 && atoi(c->answer + 9) == 200;
+    c->answered = 0;
+    knock_again(c, c->ready ? 0 : READY_AGAIN_US);
+}
+
+const char *courier_missing(const struct courier *c)
+{
+    if (c->state == COURIER_KNOCKING && !c->ready)
+        return "the service never listened on port 5555, or was not ready";
+    if (c->state == COURIER_ASKING)
+        return "the service was not ready";
+    if (c->state == COURIER_SENDING || c->state == COURIER_ANSWER)
+        return "the service did not answer POST /run";
+    return "the service took the task and did not call back";
+}
 
 static void knock(struct courier *c)
 {
@@ -117,7 +177,10 @@ static void knock(struct courier *c)
         int e = 0;
         socklen_t len = sizeof(e);
         if (getsockopt(c->run, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e == 0) {
-            c->state = COURIER_SENDING;
+            if (c->spec->readiness && !c->ready)
+                ask_whether_ready(c);
+            else
+                c->state = COURIER_SENDING;
             return;
         }
     }
@@ -222,8 +285,7 @@ static void receive(struct courier *c, size_t i)
         reply(c, i, "405 Method Not Allowed");
     } else if (!is_our_task(c, in->path)) {
         reply(c, i, "404 Not Found");
-    } else if (c->state == COURIER_KNOCKING || c->state == COURIER_SENDING ||
-               c->state == COURIER_DELIVERED) {
+    } else if (c->state < COURIER_ANSWER || c->state == COURIER_DELIVERED) {
         /* not asked yet, or told already: one result per task */
         reply(c, i, "409 Conflict");
     } else {
@@ -267,6 +329,8 @@ void courier_turn(struct courier *c, const struct pollfd *rows)
 {
     if (c->state == COURIER_KNOCKING && (c->run < 0 || rows[1].revents))
         knock(c);
+    else if (c->state == COURIER_ASKING)
+        hear_whether_ready(c, rows[1].revents != 0);
     else if (c->state == COURIER_SENDING && rows[1].revents)
         send_request(c);
     else if ((c->state == COURIER_ANSWER || c->state == COURIER_WAITING) && c->run >= 0 &&

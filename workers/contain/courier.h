@@ -18,11 +18,13 @@
 
 #define COURIER_PORT          5555
 #define COURIER_CALLBACK_PORT 20000
+#define COURIER_CALLBACK_URL  "http://127.0.0.1:20000"
 #define COURIER_CALLERS_MAX   4
 #define COURIER_FDS           (2 + COURIER_CALLERS_MAX)
 
 enum courier_state {
     COURIER_KNOCKING,
+    COURIER_ASKING, /**< readiness: GET sent, or about to be */
     COURIER_SENDING,
     COURIER_ANSWER,
     COURIER_WAITING,
@@ -35,8 +37,8 @@ struct courier {
     const struct box_spec *spec;
     enum courier_state state;
     int listener;
-    int run;      /**< the connection to port 5555 */
-    bool knocked; /**< a connect is under way on `run` */
+    int run;    /**< the connection to port 5555 */
+    bool ready; /**< readiness was asked for and answered with 200 */
     int64_t next_knock_us;
     struct buf request;
     size_t sent;
@@ -64,6 +66,9 @@ MUST_CHECK enum err_code courier_begin(struct courier *c, const struct life *lif
 /** Fill COURIER_FDS poll rows (fd -1 where there is nothing to wait for). @return microseconds
  * until it wants a turn. */
 int64_t courier_wants(struct courier *c, struct pollfd *rows);
+
+/** What the source has not done yet, for the reason of a deadline; static. */
+const char *courier_missing(const struct courier *c);
 
 /** Do what can be done now. Look at `state` afterwards. */
 void courier_turn(struct courier *c, const struct pollfd *rows);

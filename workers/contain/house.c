@@ -112,6 +112,8 @@ struct kept {
     int rootfs;
     int inputs[BOX_INPUTS_MAX];
     size_t n;
+    int caches[BOX_CACHES_MAX]; /* -1: it has none */
+    size_t cached;
 };
 
 static void let_go(struct kept *k)
@@ -120,6 +122,10 @@ static void let_go(struct kept *k)
         close(k->rootfs);
     for (size_t i = 0; i < k->n; i++)
         close(k->inputs[i]);
+    for (size_t i = 0; i < k->cached; i++) {
+        if (k->caches[i] >= 0)
+            close(k->caches[i]);
+    }
 }
 
 static enum err_code keep(const struct box_spec *spec, struct kept *k, struct err *err)
@@ -132,6 +138,13 @@ static enum err_code keep(const struct box_spec *spec, struct kept *k, struct er
         if (fd < 0)
             return failed(err, "an input file");
         k->inputs[k->n] = fd;
+    }
+    for (; k->cached < spec->cache_count; k->cached++) {
+        const char *path = spec->caches[k->cached].path;
+        k->caches[k->cached] =
+            path[0] ? open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) : -1;
+        if (path[0] && k->caches[k->cached] < 0)
+            return failed(err, "folder of a volume");
     }
     return E_OK;
 }
@@ -156,6 +169,24 @@ static enum err_code mount_inputs(const struct box_spec *spec, const struct kept
     return E_OK;
 }
 
+/* Whoever filled a cache is not the source: no programs, no devices, nothing to write. */
+static enum err_code mount_caches(const struct kept *k, struct err *err)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                          MOUNT_ATTR_NOEXEC};
+    for (size_t i = 0; i < k->cached; i++) {
+        char path[64];
+        if (k->caches[i] < 0)
+            continue;
+        snprintf(path, sizeof(path), HOUSE_CACHES "/%zu", i);
+        if (mkdir(path, 0755) != 0 ||
+            mount_setattr(k->caches[i], "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0 ||
+            move_mount(k->caches[i], "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) != 0)
+            return failed(err, "mount of a volume");
+    }
+    return E_OK;
+}
+
 static void hide_unified(void)
 {
     struct statfs fs;
@@ -167,7 +198,8 @@ static void hide_unified(void)
 
 static enum err_code furnish(const struct box_spec *spec, const struct kept *k, struct err *err)
 {
-    static const char *const dirs[] = {HOUSE, HOUSE_ROOTFS, HOUSE_OUT, HOUSE_IN, HOUSE_STATE};
+    static const char *const dirs[] = {HOUSE,    HOUSE_ROOTFS, HOUSE_OUT,
+                                       HOUSE_IN, HOUSE_STATE,  HOUSE_CACHES};
     if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=0755") != 0)
         return failed(err, "tmpfs of /run");
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
@@ -179,6 +211,8 @@ static enum err_code furnish(const struct box_spec *spec, const struct kept *k, 
         rc = mount_out(spec, err);
     if (rc == E_OK)
         rc = mount_inputs(spec, k, err);
+    if (rc == E_OK)
+        rc = mount_caches(k, err);
     return rc;
 }
 

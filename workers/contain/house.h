@@ -13,14 +13,15 @@
 #define HOUSE_ROOTFS HOUSE "/rootfs"
 #define HOUSE_OUT    HOUSE "/out"
 #define HOUSE_IN     HOUSE "/in"
+#define HOUSE_CACHES HOUSE "/caches" /**< …/0, …/1 in the order of the request */
 #define HOUSE_STATE  HOUSE "/state"
 #define HOUSE_LOG    HOUSE "/runtime.log"
 #define HOUSE_PID    HOUSE "/pid"
 
 /**
  * Make it: private propagation, a /proc of our pid namespace, a tmpfs on /run, the image as an
- * idmapped read-only mount, a sized tmpfs for /out, input files as read-only mounts; and, on hybrid
- * hosts, the v2 half of the cgroup mounts hidden (crun refuses to run beside it).
+ * idmapped read-only mount, a sized tmpfs for /out, input files and caches as read-only mounts;
+ * and, on hybrid hosts, the v2 half of the cgroup mounts hidden (crun refuses to run beside it).
  *
  * @return E_IO naming the step
  */

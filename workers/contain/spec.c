@@ -67,6 +67,19 @@ static void add_mount(json_t *list, const char *to, const char *type, const char
                                           "source", from, "options", strings(options, n)));
 }
 
+static void add_cache(json_t *list, const struct box_cache *cache, size_t i, const char *size)
+{
+    char from[64];
+    snprintf(from, sizeof(from), HOUSE_CACHES "/%zu", i);
+    if (cache->path[0])
+        add_mount(list, cache->place, "bind", from,
+                  (const char *[]){"bind", "ro", "nosuid", "noexec", "nodev"}, 5);
+    else
+        add_mount(
+            list, cache->place, "tmpfs", "tmpfs",
+            (const char *[]){"nosuid", "noexec", "nodev", "mode=1777", "nr_inodes=4096", size}, 6);
+}
+
 static json_t *mounts(const struct box_spec *s)
 {
     char size[32];
@@ -86,6 +99,8 @@ static json_t *mounts(const struct box_spec *s)
     if (s->input_count)
         add_mount(list, "/in", "bind", HOUSE_IN,
                   (const char *[]){"rbind", "ro", "nosuid", "noexec", "nodev"}, 5);
+    for (size_t i = 0; i < s->cache_count; i++)
+        add_cache(list, &s->caches[i], i, size);
     return list;
 }
 

@@ -201,6 +201,17 @@ static int rows_of(struct watch *w, struct pollfd *rows)
     return wait > 0 ? (int)((wait + 999) / 1000) : 0;
 }
 
+/* What OpenGPU's SDK swallows (a handler's fault, no result) ends here, with what is known. */
+static void out_of_time(struct watch *w)
+{
+    char words[128];
+    last_words(w, words, sizeof(words));
+    end_with(w, BOX_TIMEOUT, "no end after %lld ms%s%s%s%s",
+             (long long)w->life->spec->limits.wall_ms, w->serving ? ": " : "",
+             w->serving ? courier_missing(&w->courier) : "", words[0] ? "; last words: " : "",
+             words);
+}
+
 static void turn(struct watch *w)
 {
     struct pollfd rows[ROWS];
@@ -211,7 +222,7 @@ static void turn(struct watch *w)
     if (n < 0)
         return;
     if (clock_mono_us() >= w->deadline_us)
-        end_with(w, BOX_TIMEOUT, "no end after %lld ms", (long long)w->life->spec->limits.wall_ms);
+        out_of_time(w);
     if (rows[ROW_CONTROL].revents)
         end_with(w, BOX_STOPPED, "told to stop");
     if (rows[ROW_LOG].revents)

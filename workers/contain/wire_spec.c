@@ -12,6 +12,14 @@ static json_t *strings(const char *const *list, size_t n)
     return a;
 }
 
+static json_t *caches_of(const struct box_spec *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->cache_count; i++)
+        json_array_append_new(list, json_pack("[s, s]", s->caches[i].path, s->caches[i].place));
+    return list;
+}
+
 json_t *wire_from_spec(const struct box_spec *s)
 {
     const struct box_limits *l = &s->limits;
@@ -23,13 +31,14 @@ json_t *wire_from_spec(const struct box_spec *s)
                   "pids", (json_int_t)l->pids, "cpu", (json_int_t)l->cpu_millis, "tmp",
                   (json_int_t)l->tmp_bytes, "out", (json_int_t)l->output_bytes, "files",
                   (json_int_t)l->output_files, "wall", (json_int_t)l->wall_ms);
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o}",
-                     "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup",
-                     s->cgroup_parent, "args", strings(s->args, s->arg_count), "env",
-                     strings(s->env, s->env_count), "cwd", s->cwd, "uid", (json_int_t)s->uid, "gid",
-                     (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
-                     (int)s->contract, "function", s->function ? s->function : "", "address",
-                     s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, s:o, s:s*}",
+        "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup", s->cgroup_parent, "args",
+        strings(s->args, s->arg_count), "env", strings(s->env, s->env_count), "cwd", s->cwd, "uid",
+        (json_int_t)s->uid, "gid", (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
+        (int)s->contract, "function", s->function ? s->function : "", "address",
+        s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs, "caches",
+        caches_of(s), "readiness", s->readiness);
 }
 
 static bool list_of(const json_t *a, const char **out, size_t room, size_t *n)
@@ -43,6 +52,21 @@ static bool list_of(const json_t *a, const char **out, size_t room, size_t *n)
             return false;
     }
     *n = count;
+    return true;
+}
+
+static bool read_caches(const json_t *list, struct box_spec *s)
+{
+    s->cache_count = json_array_size(list);
+    if (s->cache_count > BOX_CACHES_MAX)
+        return false;
+    for (size_t i = 0; i < s->cache_count; i++) {
+        const json_t *row = json_array_get(list, i);
+        s->caches[i].path = json_string_value(json_array_get(row, 0));
+        s->caches[i].place = json_string_value(json_array_get(row, 1));
+        if (!s->caches[i].path || !s->caches[i].place)
+            return false;
+    }
     return true;
 }
 
@@ -83,14 +107,15 @@ enum err_code wire_to_spec(const json_t *v, struct box_spec *out, struct err *er
         .contract = number(v, "contract") == BOX_HTTP ? BOX_HTTP : BOX_EXEC,
         .function = text(v, "function"),
         .task_address = text(v, "address"),
+        .readiness = text(v, "readiness"),
         .limits = limits_of(json_object_get(v, "limits")),
     };
     const json_t *inputs = json_object_get(v, "inputs");
-    bool ok = s.id && s.runtime && s.rootfs && s.cgroup_parent && s.cwd && s.function &&
-              s.task_address &&
-              list_of(json_object_get(v, "args"), s.args, BOX_ARGS_MAX, &s.arg_count) &&
-              list_of(json_object_get(v, "env"), s.env, BOX_ENV_MAX, &s.env_count) &&
-              json_array_size(inputs) <= BOX_INPUTS_MAX;
+    bool ok =
+        s.id && s.runtime && s.rootfs && s.cgroup_parent && s.cwd && s.function && s.task_address &&
+        list_of(json_object_get(v, "args"), s.args, BOX_ARGS_MAX, &s.arg_count) &&
+        list_of(json_object_get(v, "env"), s.env, BOX_ENV_MAX, &s.env_count) &&
+        read_caches(json_object_get(v, "caches"), &s) && json_array_size(inputs) <= BOX_INPUTS_MAX;
     for (size_t i = 0; ok && i < json_array_size(inputs); i++) {
         const json_t *row = json_array_get(inputs, i);
         s.inputs[i].name = json_string_value(json_array_get(row, 0));

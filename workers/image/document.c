@@ -134,8 +134,9 @@ enum err_code document_config(const json_t *v, struct image *out, struct arena *
 {
     const json_t *c = json_object_get(v, "config");
     out->arg_count = out->env_count = 0;
-    if (!words(json_object_get(c, "Entrypoint"), out->args, &out->arg_count, arena) ||
-        !words(json_object_get(c, "Cmd"), out->args, &out->arg_count, arena))
+    bool ok = words(json_object_get(c, "Entrypoint"), out->args, &out->arg_count, arena);
+    out->entry_count = out->arg_count;
+    if (!ok || !words(json_object_get(c, "Cmd"), out->args, &out->arg_count, arena))
         return err_set(err, E_BAD_MANIFEST, "image has more than %d words of command",
                        IMAGE_WORDS_MAX);
     if (!words(json_object_get(c, "Env"), out->env, &out->env_count, arena))

@@ -52,6 +52,7 @@ struct image {
     char rootfs[IMAGE_PATH_MAX];
     const char *args[IMAGE_WORDS_MAX]; /**< entrypoint, then command */
     size_t arg_count;
+    size_t entry_count; /**< how many of them are the entrypoint's */
     const char *env[IMAGE_WORDS_MAX];
     size_t env_count;
     const char *cwd;
@@ -72,5 +73,13 @@ MUST_CHECK enum err_code image_store_open(struct image_store *st, const char *di
  */
 MUST_CHECK enum err_code image_get(const struct image_store *st, const struct image_want *want,
                                    struct image *out, struct arena *arena, struct err *err);
+
+/**
+ * Make sure that a folder is there to mount on, in an unpacked image.
+ *
+ * @place  absolute; no part of it may be a link: it would lead the mount elsewhere
+ * @return E_BAD_MANIFEST
+ */
+MUST_CHECK enum err_code image_place(const char *rootfs, const char *place, struct err *err);
 
 #endif

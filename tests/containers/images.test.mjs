@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { image, layerOf, layout, sha256, tar } from '../../tools/oci_image.mjs';
-import { Bench, hostile, manifestOf } from './support.mjs';
+import { Bench, hostile, manifestOf } from '../worker/support.mjs';
 
 const GZIP = 'application/vnd.oci.image.layer.v1.tar+gzip';
 const program = layerOf([{ path: '/bin/hostile', data: hostile }]);

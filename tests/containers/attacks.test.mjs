@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Bench, cgroupsOf, hostile, imageOf, processesOf } from './support.mjs';
+import { Bench, cgroupsOf, hostile, imageOf, processesOf } from '../worker/support.mjs';
 
 const EPERM = 1, ENOENT = 2, EACCES = 13, EROFS = 30, ETXTBSY = 26, EFBIG = 27, ENOSPC = 28, ENOSYS = 38;
 const ESRCH = 3, ENETUNREACH = 101, ECONNREFUSED = 111, EAFNOSUPPORT = 97, EPROTONOSUPPORT = 93;

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { image, layerOf, sha256 } from '../../tools/oci_image.mjs';
-import { Bench, hostile, manifestOf } from './support.mjs';
+import { Bench, hostile, manifestOf } from '../worker/support.mjs';
 
 const layer = layerOf([{ path: '/bin/hostile', data: hostile }]);
 const config = { Entrypoint: ['/bin/hostile', 'look'] };

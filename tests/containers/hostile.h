@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_WORKER_HOSTILE_H
-#define TESTS_WORKER_HOSTILE_H
+#ifndef TESTS_CONTAINERS_HOSTILE_H
+#define TESTS_CONTAINERS_HOSTILE_H
 
 /*
  * A source that tries everything a source must not be able to do, and tells as JSON what came of

@@ -3,7 +3,7 @@
 // in flight counts, once; what upstream swallows ends here with a reason.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Bench, hostile, imageOf } from './support.mjs';
+import { Bench, hostile, imageOf } from '../worker/support.mjs';
 
 const made = imageOf(hostile);
 let bench;

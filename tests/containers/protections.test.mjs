@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Bench, folder, drop, hostile, imageOf, weakened } from './support.mjs';
+import { Bench, folder, drop, hostile, imageOf, weakened } from '../worker/support.mjs';
 
 const made = imageOf(hostile);
 const dir = folder('weak');

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CORE_COMPOSE_PARTS_H
+#define CORE_COMPOSE_PARTS_H
+
+#include "core/compose.h"
+#include "core/yaml_tree.h"
+
+/* What the parts of the compose reader share; nobody else includes this. */
+
+/** One reading. */
+struct compose {
+    const struct compose_values *values;
+    unsigned environment;
+    struct arena *arena;
+    const struct yaml_node *volumes; /**< the file's own list of volumes, or NULL */
+    struct compose_service *out;
+    struct err *err;
+};
+
+/** Refuse at a line. */
+#define compose_refuse(c, at, fmt, ...) \
+    err_set((c)->err, E_BAD_MANIFEST, "line %d: " fmt, (at)__VA_OPT__(, ) __VA_ARGS__)
+
+/** A scalar with its variables filled in. @return E_BAD_MANIFEST: not a scalar, an unknown
+ * variable, too long. */
+MUST_CHECK enum err_code compose_text(struct compose *c, const struct yaml_node *n,
+                                      struct text *out);
+
+/** What stands for a variable of the contract; NULL when it is none of them. */
+const char *compose_variable(const struct compose *c, struct text name);
+
+/** A list of words, or one text that is split as a shell would. @return E_BAD_MANIFEST. */
+MUST_CHECK enum err_code compose_words(struct compose *c, const struct yaml_node *n,
+                                       const char **out, size_t *count);
+
+/** Readers of single members of a service. */
+enum err_code compose_environment(struct compose *c, const struct yaml_node *n);
+enum err_code compose_ports(struct compose *c, const struct yaml_node *n);
+enum err_code compose_extra_hosts(struct compose *c, const struct yaml_node *n);
+enum err_code compose_volumes(struct compose *c, const struct yaml_node *n);
+enum err_code compose_deploy(struct compose *c, const struct yaml_node *n);
+enum err_code compose_devices(struct compose *c, const struct yaml_node *n);
+enum err_code compose_user(struct compose *c, const struct yaml_node *n);
+enum err_code compose_working_dir(struct compose *c, const struct yaml_node *n);
+
+/** Whether a path is absolute and plain: no empty part, no . and .. */
+bool compose_path_ok(const char *path);
+
+#endif

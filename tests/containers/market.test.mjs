@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// A composed source on the real market: published at a gateway, pulled and run by a real worker,
+// paid; what the gateway refuses it names with its line.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { expect, newClient } from '../support/actors.mjs';
+import { Sql } from '../support/sql.mjs';
+import { Stack, eventually } from '../support/stack.mjs';
+import { build, execute, processesOf, sweep, uidBase, worker } from '../worker/support.mjs';
+import { composeOf, composed, registry, sdk } from './support.mjs';
+
+const settings = {
+    L1_CHAIN_ID: '31337', L1_SETTLEMENT: '0x5FbDB2315678afecb367f032d93F642f64180aa3', L1_VAULT: `0x${'11'.repeat(20)}`,
+    OGPU_LEASE_S: '4',
+};
+const made = sdk();
+const base = uidBase();
+let stack, sql, client, hub, home;
+
+before(async () => {
+    stack = Stack.up('postgres migrate redis gateways', settings);
+    process.env.DATABASE_URL = stack.env.DATABASE_URL;
+    sql = await Sql.open(stack.env.DATABASE_URL);
+    client = await newClient(`http://${stack.env.OGPU_GATEWAY_1}`, sql);
+    hub = await registry(made);
+    home = join(stack.run, 'worker');
+    mkdirSync(home);
+});
+after(async () => {
+    hub?.close();
+    if (home) sweep(join(home, 'work'));
+    await sql?.close();
+    await stack?.down();
+});
+
+const publish = (manifest) => client.post('/v1/sources', { manifest });
+const submit = async (source, fn) => expect(await client.post('/v1/tasks',
+    { source: source.id, function: fn, input: { x: 21 }, reward: '1000000000000', racers: 1, expires_in_s: 30 }), 201);
+
+test('the gateway refuses with the line, and takes what can be run', async () => {
+    const bad = await publish(composed(composeOf(hub.host, made, ['    cap_add: [SYS_ADMIN]'])));
+    assert.equal(bad.status, 422);
+    assert.equal(bad.json.code, 'BAD_MANIFEST');
+    assert.match(bad.json.detail, /compose\.cpu, line 11: cap_add is refused/);
+    for (const [changes, pattern] of [[{ environments: ['cpu', 'amd'] }, /a file for each of environments/], [{ contract: 'exec' }, /contract must be http/],
+        [{ compose: { cpu: '' } }, /a file for each/], [{ compose: undefined }, /exactly one of image and compose/], [{ env: { A: 'b' } }, /belong into the compose/]]) {
+        const r = await publish(composed(composeOf(hub.host, made), changes));
+        assert.equal(r.status, 422, JSON.stringify(r.json));
+        assert.match(r.json.detail, pattern);
+    }
+});
+
+test('published, claimed, pulled, run, accepted; the failure that upstream swallows is told', async () => {
+    const source = expect(await publish(composed(composeOf(hub.host, made), { limits: { timeout_s: 2 } })), 201);
+    const key = join(home, 'key');
+    await execute(worker, ['key', key]);
+    const w = stack.start('ogpu-worker', {
+        ...settings, OGPU_URL: `http://${stack.env.OGPU_GATEWAY_1}`, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
+        OGPU_MASTER: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', OGPU_WORK_DIR: join(home, 'work'), OGPU_UID_BASE: String(base),
+    });
+    const good = await submit(source, 'double');
+    const task = await eventually(async () => {
+        const t = expect(await client.get(`/v1/tasks/${good.id}?wait=10`), 200);
+        return t.finished_at && t;
+    }, 'end of the task', 40_000);
+    assert.equal(task.status, 'succeeded');
+    assert.equal(JSON.parse((await client.get(task.result.outputs[0].url)).bytes).result, 42);
+    const bad = await submit(source, 'fail');
+    const attempt = await eventually(async () => expect(await client.get(`/v1/tasks/${bad.id}/attempts`), 200).data.find((a) => a.status === 'failed'),
+        'a failed attempt', 20_000);
+    assert.match(JSON.stringify(attempt), /did not call back; last words: ValueError/);
+    w.kill('SIGTERM');
+    await w.ended;
+    await eventually(() => processesOf(base).length === 0, 'end of all containers', 5000);
+});
+
+test('the books are right', () => {
+    const audit = spawnSync(join(build, 'bin/ogpu-auditor'), [], { env: { ...process.env, DATABASE_URL: stack.env.DATABASE_URL }, encoding: 'utf8' });
+    assert.equal(audit.status, 0, audit.stdout + audit.stderr);
+});
