@@ -17,9 +17,9 @@ struct compose {
     struct err *err;
 };
 
-/** Refuse at a line. */
-#define compose_refuse(c, at, fmt, ...) \
-    err_set((c)->err, E_BAD_MANIFEST, "line %d: " fmt, (at)__VA_OPT__(, ) __VA_ARGS__)
+/** Refuse at a line: "line N: " and the sentence. @return E_BAD_MANIFEST. */
+enum err_code compose_refuse(const struct compose *c, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** A scalar with its variables filled in. @return E_BAD_MANIFEST: not a scalar, an unknown
  * variable, too long. */

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "core/compose_parts.h"
 #include "lib/buf.h"
+
+enum err_code compose_refuse(const struct compose *c, int line, const char *fmt, ...)
+{
+    char text[240];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return err_set(c->err, E_BAD_MANIFEST, "line %d: %s", line, text);
+}
 
 static const char *or_empty(const char *s)
 {
@@ -131,12 +143,12 @@ static enum err_code split(struct compose *c, int line, const char *s, const cha
 enum err_code compose_words(struct compose *c, const struct yaml_node *n, const char **out,
                             size_t *count)
 {
-    struct text t;
+    struct text t = {"", 0};
     enum err_code rc = E_OK;
     *count = 0;
     if (n->kind == YAML_SCALAR) {
         rc = compose_text(c, n, &t);
-        return rc == E_OK ? split(c, n->line, t.s, out, count) : rc;
+        return rc == E_OK ? split(c, n->line, t.s ? t.s : "", out, count) : rc;
     }
     if (n->kind != YAML_LIST)
         return compose_refuse(c, n->line, "a text or a list of texts is wanted here");

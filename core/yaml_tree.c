@@ -37,16 +37,23 @@ static bool has_key(const struct yaml_node *map, struct text key)
     return false;
 }
 
+/* What is being filled; NULL at the document's own level. */
+static struct open_node *top(struct reader *r)
+{
+    struct open_node *o = r->depth ? &r->open[r->depth - 1] : NULL;
+    return o && o->node ? o : NULL;
+}
+
 /* Hang a finished value (or a list that begins) where it belongs. */
 static enum err_code attach(struct reader *r, struct yaml_node *n)
 {
-    if (r->depth == 0) {
+    struct open_node *o = top(r);
+    if (!o) {
         if (r->root)
             return refuse(r, (size_t)n->line - 1, "a second document");
         r->root = n;
         return E_OK;
     }
-    struct open_node *o = &r->open[r->depth - 1];
     if (o->node->kind == YAML_MAP) {
         n->key = o->key;
         n->key_line = o->key_line;
@@ -72,7 +79,7 @@ static enum err_code take_key(struct reader *r, struct open_node *o, const yaml_
 
 static enum err_code take_scalar(struct reader *r, const yaml_event_t *e)
 {
-    struct open_node *o = r->depth ? &r->open[r->depth - 1] : NULL;
+    struct open_node *o = top(r);
     if (o && o->node->kind == YAML_MAP && !o->key.s)
         return take_key(r, o, e);
     struct text t = {(const char *)e->data.scalar.value, e->data.scalar.length};
@@ -88,7 +95,7 @@ static enum err_code take_scalar(struct reader *r, const yaml_event_t *e)
 
 static enum err_code begin(struct reader *r, const yaml_event_t *e, enum yaml_kind kind)
 {
-    struct open_node *o = r->depth ? &r->open[r->depth - 1] : NULL;
+    struct open_node *o = top(r);
     if (o && o->node->kind == YAML_MAP && !o->key.s)
         return refuse(r, e->start_mark.line, "a key that is not text");
     if (r->depth >= YAML_DEPTH_MAX)
