@@ -318,6 +318,15 @@ static const struct {
     {"key_make", op_key_make},
     {"key_check", op_key_check},
     {"states", op_states},
+    {"tree_encode", op_tree_encode},
+    {"tree_decode", op_tree_decode},
+    {"upstream", op_upstream},
+    {"upstream_call", op_upstream_call},
+    {"upstream_call_read", op_upstream_call_read},
+    {"upstream_return", op_upstream_return},
+    {"upstream_return_read", op_upstream_return_read},
+    {"upstream_log", op_upstream_log},
+    {"upstream_log_read", op_upstream_log_read},
 };
 
 static json_t *answer(struct ask *ask)
