@@ -165,8 +165,29 @@ static struct box_limits limits_of(const struct manifest_limits *l)
     };
 }
 
+/* Run it in the given container, or in a new one. */
+static enum err_code run_in(struct box **box, const struct box_spec *s, const struct buf *input,
+                            const struct job *job, struct box_result *out, struct err *err)
+{
+    if (!*box)
+        return box_begin(s, input->p, input->n, job->stop_fd, out, box, err);
+    struct box_task task = {s->function, s->task_address, s->limits.wall_ms};
+    return box_again(*box, &task, input->p, input->n, job->stop_fd, out, err);
+}
+
 enum err_code job_run(const struct workshop *w, const struct image *image, const struct job *job,
                       struct box_result *out, struct err *err)
+{
+    struct job once = *job;
+    struct box *none = NULL;
+    once.keep = false;
+    enum err_code rc = job_run_in(w, image, &once, &none, out, err);
+    box_close(none);
+    return rc;
+}
+
+enum err_code job_run_in(const struct workshop *w, const struct image *image, const struct job *job,
+                         struct box **box, struct box_result *out, struct err *err)
 {
     struct arena *a = arena_new();
     const char *function = function_of(job, a);
@@ -178,13 +199,14 @@ enum err_code job_run(const struct workshop *w, const struct image *image, const
         .cwd = image->cwd,
         .uid = image->uid,
         .gid = image->gid,
-        .uid_base = w->uid_base + job->slot * IDS_PER_SLOT,
+        .uid_base = w->uid_base + job->berth * IDS_PER_SLOT,
         .contract = job->source->contract == CONTRACT_HTTP ? BOX_HTTP : BOX_EXEC,
         .function = function,
         .task_address = job->task_address,
         .readiness = job->source->readiness.s ? arena_text(a, job->source->readiness).s : NULL,
         .limits = limits_of(&job->source->limits),
         .input_count = job->input_count,
+        .keep = job->keep,
     };
     struct buf input = {0};
     memcpy(s.inputs, job->inputs, sizeof(s.inputs));
@@ -202,7 +224,7 @@ enum err_code job_run(const struct workshop *w, const struct image *image, const
     if (rc == E_OK)
         rc = input_of(job, function, &input, err);
     if (rc == E_OK)
-        rc = box_run(&s, input.p, input.n, job->stop_fd, out, err);
+        rc = run_in(box, &s, &input, job, out, err);
     buf_done(&input);
     arena_free(a);
     return rc;

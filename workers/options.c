@@ -42,6 +42,11 @@ const struct config_row options_agent[] = {
     INT("OGPU_SLOTS", slots, "1", 1, 64, "attempts at once"),
     INT("OGPU_DRAIN_S", drain_s, "30", 0, 86400,
         "seconds that running work gets when the worker is told to end"),
+    INT("OGPU_WARM_MB", warm_mb, "1024", 0, 1048576,
+        "memory for containers kept for their source's next task; 0: none"),
+    INT("OGPU_WARM_TASKS", warm_tasks, "100", 1, 1000000,
+        "a kept container is replaced after so many tasks"),
+    INT("OGPU_WARM_MINUTES", warm_minutes, "30", 1, 10080, "and at this age"),
     LOCAL_ROWS,
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);

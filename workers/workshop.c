@@ -16,6 +16,7 @@
 #include "lib/hash.h"
 #include "lib/hex.h"
 #include "lib/log.h"
+#include "workers/contain/freezer.h"
 #include "workers/contain/runtime.h"
 #include "workers/image/inside.h"
 #include "workers/preflight.h"
@@ -71,6 +72,8 @@ static enum err_code tidy(struct workshop *w, struct err *err)
         log_warn("inputs_left", "dir=%s", w->inputs);
     if (dir >= 0)
         close(dir);
+    /* Killed with its supervisors, a worker leaves frozen processes that cannot die of it. */
+    freezer_thaw_all(w->cgroup.parent, w->tag);
     size_t n = cgroup_sweep(&w->cgroup, w->tag);
     if (n)
         log_info("stale_cgroups_removed", "count=%zu", n);

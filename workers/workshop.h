@@ -48,7 +48,7 @@ struct job {
     const struct manifest *source;
     const struct software *software;
     const char *id;       /**< unique: the attempt's id */
-    unsigned slot;        /**< chooses the host ids */
+    unsigned berth;       /**< chooses the host ids; no two live containers share one */
     const char *function; /**< or NULL */
     struct text input;    /**< JSON text */
     const char *task_address;
@@ -57,6 +57,7 @@ struct job {
     struct box_input inputs[BOX_INPUTS_MAX];
     size_t input_count;
     int stop_fd; /**< readable: stop */
+    bool keep;   /**< http: keep the container, if the run is without fault */
 };
 
 /**
@@ -69,6 +70,16 @@ struct job {
  */
 MUST_CHECK enum err_code job_run(const struct workshop *w, const struct image *image,
                                  const struct job *job, struct box_result *out, struct err *err);
+
+/**
+ * The same in a kept container, or in one that may be kept.
+ *
+ * @box  in: of an earlier job of the same source, or NULL to make one; out: due to box_close(), as
+ *       box_begin() and box_again() say
+ */
+MUST_CHECK enum err_code job_run_in(const struct workshop *w, const struct image *image,
+                                    const struct job *job, struct box **box, struct box_result *out,
+                                    struct err *err);
 
 /** "0x" and the last 20 bytes of Keccak-256 over an id's 16 UUID bytes, EIP-55: how a task is named
  * to its container. */

@@ -132,6 +132,8 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
         rc = sources_open(&a->sources, o->sources, err);
     if (rc == E_OK)
         rc = workshop_open(&a->shop, &c, err);
+    struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
+    warm_open(&a->warm, &warm);
     return rc;
 }
 
@@ -161,6 +163,7 @@ int command_agent(int argc, char **argv)
     for (unsigned i = 0; i < a.slot_count; i++)
         slot_close(&a.slots[i]);
     if (a.options) {
+        warm_close(&a.warm);
         workshop_close(&a.shop);
         sources_close(&a.sources);
         identity_close(&a.me);

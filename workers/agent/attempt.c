@@ -132,8 +132,22 @@ struct verdict {
     bool released; /* the source was never tried, so nobody is to blame */
 };
 
-static enum err_code run(struct slot *s, const struct claim *c, struct box_result *r,
-                         struct verdict *v, struct arena *a, struct err *err)
+/* Run it in the seat's container; a kept one that does not even take the task gets no say. */
+static enum err_code run_seated(struct slot *s, const struct image *image, const struct job *job,
+                                struct warm_seat *seat, struct box_result *r, struct err *err)
+{
+    struct agent *a = s->agent;
+    enum err_code rc = job_run_in(&a->shop, image, job, &seat->box, r, err);
+    if (!seat->hit || (rc == E_OK && !r->stale))
+        return rc;
+    log_info("warm_stale", "attempt=%s why=%s", job->id, rc == E_OK ? r->reason : err->text);
+    warm_replace(&a->warm, seat);
+    memset(r, 0, sizeof(*r));
+    return job_run_in(&a->shop, image, job, &seat->box, r, err);
+}
+
+static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat *seat,
+                         struct box_result *r, struct verdict *v, struct arena *a, struct err *err)
 {
     char task_address[43];
     char source_address[43];
@@ -144,13 +158,14 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
     struct job job = {.source = &c->source,
                       .software = &software,
                       .id = c->attempt,
-                      .slot = s->index,
+                      .berth = seat->berth,
                       .function = c->function,
                       .input = c->input,
                       .task_address = task_address,
                       .source_address = source_address,
                       .provider_address = provider_address,
-                      .stop_fd = s->stop_fd};
+                      .stop_fd = s->stop_fd,
+                      .keep = seat->keep};
     job_address(c->task_id, task_address);
     job_address(c->source_id, source_address);
     address_format(s->agent->me.address, provider_address);
@@ -168,18 +183,20 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
     if (rc != E_OK)
         return rc;
     *v = (struct verdict){"start_failure", false};
-    log_info("run_begins", "attempt=%s task=%s source=%.*s", c->attempt, c->task,
-             (int)c->source.name.n, c->source.name.s);
-    return job_run(&s->agent->shop, &image, &job, r, err);
+    log_info("run_begins", "attempt=%s task=%s source=%.*s warm=%d", c->attempt, c->task,
+             (int)c->source.name.n, c->source.name.s, seat->hit);
+    return run_seated(s, &image, &job, seat, r, err);
 }
 
 static void finish(struct slot *s, const struct claim *c, struct box_result *r, struct arena *a)
 {
     const struct box_usage *u = &r->usage;
     log_info("run_ended",
-             "attempt=%s end=%s reason=%s start_ms=%lld wall_ms=%lld cpu_ms=%lld memory=%lld",
+             "attempt=%s end=%s reason=%s start_ms=%lld ready_ms=%lld wall_ms=%lld cpu_ms=%lld "
+             "memory=%lld kept=%d",
              c->attempt, box_end_word(r->end), r->reason, (long long)u->start_ms,
-             (long long)u->wall_ms, (long long)(u->cpu_us / 1000), (long long)u->memory_peak);
+             (long long)u->ready_ms, (long long)u->wall_ms, (long long)(u->cpu_us / 1000),
+             (long long)u->memory_peak, r->kept);
     if (r->end == BOX_OK)
         submit_response(s, c, r, a);
     else if (r->end != BOX_STOPPED)
@@ -207,8 +224,14 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     slot_begin(s, c.attempt, c.lease_s > 0 ? c.lease_s : 1);
     if (atomic_load(&s->agent->draining))
         slot_stop(s, STOP_DRAIN); /* drain() looked before we were live */
-    if (rc == E_OK)
-        rc = run(s, &c, &r, &v, a, &err);
+    /* Input files are mounted when a container is made: such a task needs one of its own. */
+    bool warm = c.source.contract == CONTRACT_HTTP && json_array_size(c.input_blobs) == 0;
+    struct warm_seat seat = {.box = NULL};
+    bool seated = rc == E_OK;
+    if (seated) {
+        warm_take(&s->agent->warm, c.source_id, warm, &seat);
+        rc = run(s, &c, &seat, &r, &v, a, &err);
+    }
     if (rc == E_OK) {
         finish(s, &c, &r, a);
     } else if (!slot_stopped(s)) {
@@ -219,6 +242,8 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     bool ran = rc == E_OK && r.end != BOX_START_FAILURE;
     slot_end(s);
     box_result_done(&r);
+    if (seated)
+        warm_give_back(&s->agent->warm, &seat, &r);
     drop_inputs(s, &c);
     arena_free(a);
     return ran;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may wait: the provider's own heartbeat and the look for new sources. In a thread apart, so
- * that a slow list never keeps a lease from being extended.
+ * What may wait: the provider's own heartbeat, the look for new sources, the age of kept
+ * containers. In a thread apart, so that a slow list never keeps a lease from being extended.
  */
 #include <stdio.h>
 
@@ -63,6 +63,7 @@ void *errands_main(void *arg)
             look_for_sources(a);
             sources_at = clock_mono_us() + every_us;
         }
+        warm_tidy(&a->warm);
         api_sleep(200, over, a);
     }
     return NULL;

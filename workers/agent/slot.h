@@ -7,6 +7,7 @@
 
 #include "workers/agent/api.h"
 #include "workers/agent/sources.h"
+#include "workers/agent/warm.h"
 #include "workers/workshop.h"
 
 #define SLOTS_MAX 64
@@ -42,6 +43,7 @@ struct agent {
     const struct options *options;
     struct identity me;
     struct workshop shop;
+    struct warm warm;
     struct sources sources;
     atomic_bool draining; /**< no new work */
     struct slot slots[SLOTS_MAX];

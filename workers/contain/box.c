@@ -5,16 +5,22 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "workers/contain/cgroup.h"
+#include "workers/contain/freezer.h"
 #include "workers/contain/wire.h"
 
+/* What a supervisor that was hung up on gets to delete its container. */
+#define CLOSE_MS 10000
 /* Beyond the run's own time: create, start and delete have 30 s each, reading outputs the rest. */
 #define OVERHEAD_MS 180000
 
@@ -108,16 +114,14 @@ static void wait_for_answer(int sock, int stop_fd, int64_t patience_ms)
     }
 }
 
-static enum err_code ask(int sock, const struct box_spec *spec, const void *input, size_t n,
+static enum err_code ask(int sock, const json_t *request, const void *input, size_t n,
                          struct err *err)
 {
     int fd = -1;
     enum err_code rc = wire_memfd(input, n, &fd, err);
     if (rc != E_OK)
         return rc;
-    json_t *request = wire_from_spec(spec);
     rc = wire_send(sock, request, &fd, 1, err);
-    json_decref(request);
     close(fd);
     return rc;
 }
@@ -140,24 +144,131 @@ static enum err_code hear(int sock, struct box_result *out, struct err *err)
     return rc;
 }
 
+/* A supervisor and the container that it keeps. */
+struct box {
+    int sock;
+    pid_t pid;
+    char cgroup[CGROUP_PATH_MAX + 80]; /* freezer_parent and id, to thaw what hangs */
+    const char *id;                    /* into `cgroup` */
+};
+
+/* One question and its answer. */
+static enum err_code converse(const struct box *b, json_t *request, const void *input, size_t n,
+                              int stop_fd, int64_t patience_ms, struct box_result *out,
+                              struct err *err)
+{
+    enum err_code rc = ask(b->sock, request, input, n, err);
+    if (rc == E_OK) {
+        wait_for_answer(b->sock, stop_fd, patience_ms);
+        rc = hear(b->sock, out, err);
+    }
+    return rc;
+}
+
+/* Whether the supervisor ends by itself in this time. */
+static bool ends_within(pid_t pid, int ms)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd row = {.fd = fd, .events = POLLIN};
+    bool ended = fd >= 0 && poll(&row, 1, ms) == 1;
+    if (fd >= 0)
+        close(fd);
+    return ended;
+}
+
+static void reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* What is frozen does not die of a signal under cgroup v1: thaw until it is gone. */
+static void put_down(const struct box *b)
+{
+    kill(b->pid, SIGKILL);
+    char parent[CGROUP_PATH_MAX];
+    size_t n = (size_t)(b->id - b->cgroup) - 1;
+    memcpy(parent, b->cgroup, n);
+    parent[n] = '\0';
+    do
+        (void)freezer_set(parent, b->id, false);
+    while (!ends_within(b->pid, 50));
+    reap(b->pid);
+}
+
+static enum err_code open_box(const struct box_spec *spec, struct box **out, struct err *err)
+{
+    struct box *b = calloc(1, sizeof(*b));
+    if (!b || strlen(spec->cgroup_parent) >= CGROUP_PATH_MAX || strlen(spec->id) > 64) {
+        free(b);
+        return err_set(err, E_INTERNAL, "no room for a container's name");
+    }
+    snprintf(b->cgroup, sizeof(b->cgroup), "%s/%s", spec->cgroup_parent, spec->id);
+    b->id = b->cgroup + strlen(spec->cgroup_parent) + 1;
+    enum err_code rc = spawn(&b->sock, &b->pid, err);
+    if (rc == E_OK)
+        *out = b;
+    else
+        free(b);
+    return rc;
+}
+
+void box_close(struct box *b)
+{
+    if (!b)
+        return;
+    /* It kills and deletes its container when we hang up. */
+    close(b->sock);
+    if (ends_within(b->pid, CLOSE_MS))
+        reap(b->pid);
+    else
+        put_down(b);
+    free(b);
+}
+
+enum err_code box_begin(const struct box_spec *spec, const void *input, size_t input_len,
+                        int stop_fd, struct box_result *out, struct box **kept, struct err *err)
+{
+    struct box *b = NULL;
+    enum err_code rc = open_box(spec, &b, err);
+    *kept = NULL;
+    if (rc != E_OK)
+        return rc;
+    json_t *request = wire_from_spec(spec);
+    rc = converse(b, request, input, input_len, stop_fd, spec->limits.wall_ms + OVERHEAD_MS, out,
+                  err);
+    json_decref(request);
+    if (rc == E_OK && out->kept) {
+        *kept = b;
+        return E_OK;
+    }
+    /* It has answered and ends, or is broken; either way nothing of it may stay. */
+    close(b->sock);
+    if (rc != E_OK)
+        put_down(b);
+    else
+        reap(b->pid);
+    free(b);
+    return rc;
+}
+
+enum err_code box_again(struct box *b, const struct box_task *task, const void *input,
+                        size_t input_len, int stop_fd, struct box_result *out, struct err *err)
+{
+    json_t *request = wire_from_task(task);
+    enum err_code rc =
+        converse(b, request, input, input_len, stop_fd, task->wall_ms + OVERHEAD_MS, out, err);
+    json_decref(request);
+    return rc;
+}
+
 enum err_code box_run(const struct box_spec *spec, const void *input, size_t input_len, int stop_fd,
                       struct box_result *out, struct err *err)
 {
-    int sock = -1;
-    pid_t pid = -1;
-    enum err_code rc = spawn(&sock, &pid, err);
-    if (rc != E_OK)
-        return rc;
-    rc = ask(sock, spec, input, input_len, err);
-    if (rc == E_OK) {
-        wait_for_answer(sock, stop_fd, spec->limits.wall_ms + OVERHEAD_MS);
-        rc = hear(sock, out, err);
-    }
-    close(sock);
-    /* It has answered or is broken; either way nothing of it may stay. */
-    if (rc != E_OK)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    struct box_spec once = *spec;
+    struct box *none = NULL;
+    once.keep = false;
+    enum err_code rc = box_begin(&once, input, input_len, stop_fd, out, &none, err);
+    box_close(none);
     return rc;
 }

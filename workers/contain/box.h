@@ -86,6 +86,7 @@ struct box_spec {
     size_t input_count;
     struct box_cache caches[BOX_CACHES_MAX];
     size_t cache_count;
+    bool keep; /**< http: the container may take further tasks when this one ends well */
 };
 
 /** One output: a read-only descriptor of bytes that nobody can change any more. */
@@ -96,12 +97,14 @@ struct box_output {
 };
 
 struct box_usage {
-    int64_t start_ms; /**< from the request to a started container */
+    int64_t start_ms; /**< from the request to a started (or thawed) container */
+    int64_t ready_ms; /**< http: from there until the source took the task (its 202); else 0 */
     int64_t wall_ms;  /**< from start to end */
     int64_t cpu_us;
     int64_t memory_peak;
     int64_t oom_kills;
     int64_t pids_refused;
+    int64_t held_bytes; /**< memory of a kept container, now that it is frozen; else 0 */
 };
 
 struct box_result {
@@ -111,6 +114,20 @@ struct box_result {
     struct box_usage usage;
     struct box_output outputs[BOX_OUTPUTS_MAX];
     size_t output_count;
+    bool kept; /**< the container is frozen and may take another task */
+    /** A kept container ended before it took the task: nothing is known against the source, and a
+     * fresh container should try. */
+    bool stale;
+};
+
+/** A container that outlives its first task; see box_begin(). One caller at a time. */
+struct box;
+
+/** A further task for a kept container. Strings are borrowed for the length of box_again(). */
+struct box_task {
+    const char *function;
+    const char *task_address;
+    int64_t wall_ms;
 };
 
 /**
@@ -124,6 +141,31 @@ struct box_result {
  */
 MUST_CHECK enum err_code box_run(const struct box_spec *spec, const void *input, size_t input_len,
                                  int stop_fd, struct box_result *out, struct err *err);
+
+/**
+ * The same, and keep the container if `spec->keep` asks for it and the run was without fault: its
+ * callback came, nothing else did, no limit was met. A kept container is frozen; the outputs cannot
+ * change before box_again().
+ *
+ * @kept  in any case due to box_close(); NULL when there is none
+ */
+MUST_CHECK enum err_code box_begin(const struct box_spec *spec, const void *input, size_t input_len,
+                                   int stop_fd, struct box_result *out, struct box **kept,
+                                   struct err *err);
+
+/**
+ * Give a kept container its next task. `/out` is emptied first: the outputs of the task before must
+ * have been read. Afterwards `out->kept` says whether it may take another; if not (or on failure)
+ * only box_close() is left.
+ *
+ * @return E_INTERNAL, E_IO as box_run()
+ */
+MUST_CHECK enum err_code box_again(struct box *box, const struct box_task *task, const void *input,
+                                   size_t input_len, int stop_fd, struct box_result *out,
+                                   struct err *err);
+
+/** Kill a kept container and what belongs to it, and free; NULL allowed. */
+void box_close(struct box *box);
 
 /** Close the outputs. */
 void box_result_done(struct box_result *r);

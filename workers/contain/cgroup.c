@@ -256,6 +256,16 @@ void cgroup_counters(const char *parent, const char *id, struct box_usage *usage
         counters_v1(parent, id, usage);
 }
 
+int64_t cgroup_memory(const char *parent, const char *id)
+{
+    char path[CGROUP_PATH_MAX + 160];
+    if (cgroup_is_v2())
+        snprintf(path, sizeof(path), MOUNT "%s/%s/memory.current", parent, id);
+    else
+        snprintf(path, sizeof(path), MOUNT "/memory%s/%s/memory.usage_in_bytes", parent, id);
+    return figure(path, "");
+}
+
 static size_t sweep_dir(const char *dir, const char *prefix)
 {
     DIR *d = opendir(dir);

@@ -42,6 +42,9 @@ bool cgroup_is_v2(void);
 /** Fill cpu, memory, OOM and pid counters of `<parent>/<id>`; what cannot be read stays 0. */
 void cgroup_counters(const char *parent, const char *id, struct box_usage *usage);
 
+/** Memory that `<parent>/<id>` holds now, in bytes; 0 when it cannot be read. */
+int64_t cgroup_memory(const char *parent, const char *id);
+
 /** Remove empty cgroups below the parent whose name begins with `prefix`: what a killed worker
  * left. @return how many. */
 size_t cgroup_sweep(const struct cgroup *cg, const char *prefix);

@@ -50,6 +50,10 @@ enum err_code courier_begin(struct courier *c, const struct life *life, const vo
         c->callers[i].fd = -1;
     c->listener = life_socket(life);
     struct sockaddr_in a = loopback(COURIER_CALLBACK_PORT);
+    /* a kept container's earlier callback may still be in TIME_WAIT on this port */
+    int on = 1;
+    if (c->listener >= 0)
+        (void)setsockopt(c->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&a, sizeof(a)) != 0 ||
         listen(c->listener, 8) != 0)
         return err_set(err, E_IO, "no callback listener in the container: %s", strerror(errno));
@@ -208,14 +212,16 @@ static void judge_answer(struct courier *c)
     int status = 0;
     if (strncmp(c->answer, "HTTP/1.", 7) == 0 && c->answered >= 12)
         status = atoi(c->answer + 9);
-    if (status == 202)
+    if (status == 202) {
         c->state = COURIER_WAITING;
-    else if (status == 404)
+        c->accepted_us = clock_mono_us();
+    } else if (status == 404) {
         broken(c, BOX_BAD_OUTPUT, "the source has no function '%.64s' (404)", c->spec->function);
-    else if (status == 422)
+    } else if (status == 422) {
         broken(c, BOX_BAD_OUTPUT, "the source refuses the input (422)");
-    else
+    } else {
         broken(c, BOX_BAD_OUTPUT, "the source answered POST /run with %d instead of 202", status);
+    }
 }
 
 static void read_answer(struct courier *c)
@@ -264,6 +270,7 @@ static void welcome(struct courier *c)
 static void reply(struct courier *c, size_t i, const char *status)
 {
     char text[160];
+    c->strikes += status[0] != '2';
     int n = snprintf(text, sizeof(text),
                      "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
                      "Connection: close\r\n\r\n{}",

@@ -52,6 +52,9 @@ struct courier {
     struct buf result;           /**< the callback's body */
     enum box_end end;            /**< with COURIER_BROKEN: what to report */
     char reason[BOX_REASON_MAX]; /**< with COURIER_BROKEN */
+    int64_t accepted_us;         /**< monotonic time of the 202; 0 before */
+    /** Requests that the contract does not know: another task's, a second callback, bad HTTP. */
+    unsigned strikes;
 };
 
 /**

@@ -7,130 +7,106 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
 #include "lib/log.h"
+#include "workers/contain/freezer.h"
 #include "workers/contain/house.h"
-#include "workers/contain/life.h"
-#include "workers/contain/outputs.h"
-#include "workers/contain/watch.h"
+#include "workers/contain/session.h"
 #include "workers/contain/wire.h"
 
-/* The request's input, mapped: it is a sealed memory file. */
-struct input {
-    int fd;
-    const void *p;
-    size_t n;
-};
-
-static enum err_code map_input(int fd, struct input *in, struct err *err)
-{
-    struct stat st;
-    in->fd = fd;
-    if (fstat(fd, &st) != 0)
-        return err_set(err, E_IO, "the input: %s", strerror(errno));
-    in->n = (size_t)st.st_size;
-    in->p = "";
-    if (in->n == 0)
-        return E_OK;
-    void *p = mmap(NULL, in->n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return err_set(err, E_IO, "the input: %s", strerror(errno));
-    in->p = p;
-    return E_OK;
-}
-
-static void start_failure(struct box_result *r, const struct err *err)
-{
-    r->end = BOX_START_FAILURE;
-    snprintf(r->reason, sizeof(r->reason), "%s", err->text);
-}
-
-/* The run itself; every failure below is an end of the run, not of the supervisor. */
-static void run(const struct box_spec *spec, const struct input *in, int control,
-                struct box_result *r)
+/* Tell how a run ended. @return whether the worker heard it. */
+static bool answer(int sock, struct box_result *r)
 {
     struct err err = {0};
-    struct life life;
-    struct watch w;
-    int64_t begun = clock_mono_us();
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    enum err_code rc = life_create(&life, spec, spec->contract == BOX_EXEC ? in->fd : null, &err);
-    watch_begin(&w, &life, control, r);
-    if (rc == E_OK && spec->contract == BOX_HTTP)
-        rc = watch_serve(&w, in->p, in->n, &err);
-    if (rc == E_OK)
-        rc = life_start(&life, &err);
-    if (rc != E_OK) {
-        start_failure(r, &err);
-    } else {
-        r->usage.start_ms = (clock_mono_us() - begun) / 1000;
-        watch_until_end(&w);
-        r->usage.wall_ms = (clock_mono_us() - begun) / 1000 - r->usage.start_ms;
-    }
-    life_end(&life, &r->usage);
-    watch_done(&w);
-    if (null >= 0)
-        close(null);
-}
-
-/* Everything the source left, if its run was good. */
-static void gather(const struct box_spec *spec, struct box_result *r)
-{
-    struct err err;
+    int fds[BOX_OUTPUTS_MAX];
     if (r->end != BOX_OK)
-        return;
-    int dir = open(HOUSE_OUT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || outputs_collect(dir, &spec->limits, r, &err) != E_OK) {
-        r->end = BOX_BAD_OUTPUT;
-        snprintf(r->reason, sizeof(r->reason), "the output folder cannot be read");
-    }
-    if (dir >= 0)
-        close(dir);
+        box_result_done(r);
+    for (size_t i = 0; i < r->output_count; i++)
+        fds[i] = r->outputs[i].fd;
+    json_t *reply = wire_from_result(r);
+    enum err_code rc = wire_send(sock, reply, fds, r->output_count, &err);
+    json_decref(reply);
+    box_result_done(r);
+    return rc == E_OK;
 }
 
-static int serve(int sock)
+/* A message and its one descriptor, mapped as a task's input. */
+static bool hear(int sock, json_t **request, struct session_input *in)
 {
     struct err err = {0};
     int fd = -1;
     size_t n = 1;
-    json_t *request;
-    if (wire_receive(sock, &request, &fd, &n, &err) != E_OK || n != 1)
-        return 1;
-    static struct box_result r; /* large, and this process makes one */
-    struct box_spec spec;
-    struct input in = {.fd = -1};
-    enum err_code rc = wire_to_spec(request, &spec, &err);
-    if (rc == E_OK)
-        rc = map_input(fd, &in, &err);
-    if (rc == E_OK)
-        rc = house_build(&spec, &err);
-    if (rc != E_OK) {
-        start_failure(&r, &err);
-    } else {
-        run(&spec, &in, sock, &r);
-        gather(&spec, &r);
+    *in = (struct session_input){.fd = -1};
+    if (wire_receive(sock, request, &fd, &n, &err) != E_OK)
+        return false;
+    if (n == 1 && session_map(fd, in, &err) == E_OK)
+        return true;
+    json_decref(*request);
+    if (n == 1)
+        close(fd);
+    return false;
+}
+
+/* The tasks that follow in a kept container, until the worker hangs up or one ends it. */
+static void serve_more(struct session *s, struct box_result *r)
+{
+    while (r->kept) {
+        json_t *request;
+        struct session_input in;
+        struct box_task task;
+        struct err err = {0};
+        if (!hear(s->control, &request, &in))
+            break;
+        memset(r, 0, sizeof(*r));
+        bool ok = wire_to_task(request, &task, &err) == E_OK;
+        if (ok)
+            session_next(s, &task, &in, r);
+        session_unmap(&in);
+        ok = ok && answer(s->control, r);
+        json_decref(request);
+        if (!ok)
+            break;
     }
-    if (r.end != BOX_OK)
-        box_result_done(&r);
-    int fds[BOX_OUTPUTS_MAX];
-    for (size_t i = 0; i < r.output_count; i++)
-        fds[i] = r.outputs[i].fd;
-    json_t *reply = wire_from_result(&r);
-    rc = wire_send(sock, reply, fds, r.output_count, &err);
-    json_decref(reply);
+    session_end(s);
+}
+
+static int serve(int sock, int note)
+{
+    static struct box_result r; /* large, and this process makes one */
+    static struct session s;
+    struct err err = {0};
+    struct session_input in;
+    json_t *request;
+    if (!hear(sock, &request, &in))
+        return 1;
+    s = (struct session){.control = sock, .note = note};
+    enum err_code rc = wire_to_spec(request, &s.spec, &err);
+    if (rc == E_OK)
+        rc = house_build(&s.spec, &err);
+    if (rc == E_OK) {
+        session_first(&s, &in, &r);
+    } else {
+        r.end = BOX_START_FAILURE;
+        snprintf(r.reason, sizeof(r.reason), "%s", err.text);
+    }
+    session_unmap(&in);
+    bool told = answer(sock, &r);
+    if (told)
+        serve_more(&s, &r);
+    else
+        session_end(&s);
     json_decref(request);
-    return rc == E_OK ? 0 : 1;
+    return told ? 0 : 1;
 }
 
 /*
- * Both stages die with their parent: the second one is init of the pid namespace, so all dies with
- * it. The parent may have died before the first line here; then the pipe that it held open is shut.
+ * The second stage dies with the first: it is init of the pid namespace, so all dies with it. The
+ * parent may have died before the first line here; then the pipe that it held open is shut.
  */
 static bool die_with_parent(int alive)
 {
@@ -138,32 +114,96 @@ static bool die_with_parent(int alive)
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && poll(&row, 1, 0) == 0;
 }
 
+static void thaw(const char *file)
+{
+    const char *word = freezer_thaw_word();
+    int fd = file[0] ? open(file, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0 && write(fd, word, strlen(word)) < 0)
+        errno = 0; /* it is gone: so is what was in it */
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The worker is gone. What is frozen dies only when it is thawed (cgroup v1), so thaw until it has.
+ */
+static void bury(pid_t child, int note)
+{
+    char file[512] = "";
+    struct timespec pause = {0, 10000000};
+    kill(child, SIGKILL);
+    do {
+        if (read(note, file, sizeof(file)) < 0 && errno != EAGAIN)
+            break;
+        thaw(file);
+        nanosleep(&pause, NULL);
+    } while (waitpid(child, NULL, WNOHANG) == 0);
+    _exit(1);
+}
+
+/*
+ * The first stage stays outside of all that the source can reach, and watches over two ends: the
+ * worker's, after which nothing may stay, and the second stage's, after which it ends too. It
+ * cannot leave the first to PR_SET_PDEATHSIG: that would kill it before it could thaw what is
+ * frozen.
+ */
+static int guard(pid_t child, int worker, int note)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+    struct pollfd rows[2] = {{.fd = worker, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    int status = 0;
+    while (poll(rows, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (rows[0].revents && !rows[1].revents)
+        bury(child, note);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* A descriptor that becomes readable when the worker ends; -1 when it has. */
+static int watch_worker(int sock)
+{
+    pid_t worker = getppid();
+    int fd = (int)syscall(SYS_pidfd_open, worker, 0);
+    struct pollfd row = {.fd = sock, .events = 0};
+    /* Its end of the socket is open: so it lived when we asked for its id. */
+    if (fd >= 0 && (poll(&row, 1, 0) < 0 || (row.revents & POLLHUP) || getppid() != worker)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 int box_supervisor_main(int sock)
 {
     log_open("ogpu-supervisor", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
+    int worker = watch_worker(sock);
+    if (worker < 0 || prctl(PR_SET_PDEATHSIG, 0) != 0)
+        return 1;
     if (fcntl(sock, F_SETFD, FD_CLOEXEC) != 0 || unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) {
         log_error("no_namespaces", "why=%s", strerror(errno));
         return 1;
     }
     int alive[2];
-    if (pipe2(alive, O_CLOEXEC) != 0)
+    int note[2];
+    if (pipe2(alive, O_CLOEXEC) != 0 || pipe2(note, O_CLOEXEC | O_NONBLOCK) != 0)
         return 1;
     pid_t pid = fork();
     if (pid < 0)
         return 1;
     if (pid == 0) {
         close(alive[1]);
+        close(note[0]);
+        close(worker);
         if (!die_with_parent(alive[0]))
             _exit(1);
         (void)setsid();
-        _exit(serve(sock));
+        _exit(serve(sock, note[1]));
     }
     close(sock);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    close(note[1]);
     /* Nothing to flush, nothing to tidy: and no exit handler of a library to run beside a dead
      * child. */
-    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    _exit(guard(pid, worker, note[0]));
 }

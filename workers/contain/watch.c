@@ -185,9 +185,17 @@ static void on_courier(struct watch *w, const struct pollfd *rows)
         end_with(w, BOX_OK, "%s", "");
 }
 
+static bool must_be_taken(const struct watch *w)
+{
+    return w->accept_by_us > 0 && w->courier.accepted_us == 0;
+}
+
 static int rows_of(struct watch *w, struct pollfd *rows)
 {
-    int64_t wait = w->deadline_us - clock_mono_us();
+    int64_t now = clock_mono_us();
+    int64_t wait = w->deadline_us - now;
+    if (must_be_taken(w) && w->accept_by_us - now < wait)
+        wait = w->accept_by_us - now;
     rows[ROW_INIT] = (struct pollfd){.fd = w->life->pidfd, .events = POLLIN};
     rows[ROW_CONTROL] = (struct pollfd){.fd = w->control, .events = POLLIN | POLLRDHUP};
     rows[ROW_OUT] = (struct pollfd){.fd = w->life->out, .events = POLLIN};
@@ -223,6 +231,8 @@ static void turn(struct watch *w)
         return;
     if (clock_mono_us() >= w->deadline_us)
         out_of_time(w);
+    if (must_be_taken(w) && clock_mono_us() >= w->accept_by_us)
+        end_with(w, BOX_TIMEOUT, "the kept container does not take its next task");
     if (rows[ROW_CONTROL].revents)
         end_with(w, BOX_STOPPED, "told to stop");
     if (rows[ROW_LOG].revents)
@@ -266,7 +276,12 @@ void watch_until_end(struct watch *w)
     w->deadline_us = clock_mono_us() + w->life->spec->limits.wall_ms * 1000;
     while (!w->over)
         turn(w);
-    life_kill(w->life);
+}
+
+void watch_finish(struct watch *w)
+{
+    if (!w->result->kept)
+        life_kill(w->life);
     if (w->result->end == BOX_OK)
         keep_json(w);
 }

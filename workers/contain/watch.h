@@ -15,7 +15,8 @@ struct watch {
     int control; /**< readable or closed: stop */
     struct box_result *result;
     int64_t deadline_us;
-    int json_fd; /**< memory file of stdout (exec) or of the callback's body (http); -1 */
+    int64_t accept_by_us; /**< http: the task must be taken by then; 0: no such time */
+    int json_fd;          /**< memory file of stdout (exec) or of the callback's body (http); -1 */
     int64_t json_size;
     char log[WATCH_LOG_KEPT]; /**< the last of stderr */
     size_t logged;
@@ -30,9 +31,11 @@ void watch_begin(struct watch *w, struct life *life, int control, struct box_res
 /** The http contract: listener and request, before the source starts. @return E_IO. */
 MUST_CHECK enum err_code watch_serve(struct watch *w, const void *input, size_t n, struct err *err);
 
-/** Watch until the run is over; kills it when it must. The result has end, status, reason and
- * output.json. */
+/** Watch until the run is over. The result has end, status and reason. */
 void watch_until_end(struct watch *w);
+
+/** The container is to be kept (`result->kept`) or is killed now; the result gets output.json. */
+void watch_finish(struct watch *w);
 
 /** Close and free what the result did not take. */
 void watch_done(struct watch *w);

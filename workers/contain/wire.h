@@ -33,6 +33,12 @@ json_t *wire_from_spec(const struct box_spec *spec);
 /** The request from JSON; strings borrow from `v`. @return E_INTERNAL. */
 MUST_CHECK enum err_code wire_to_spec(const json_t *v, struct box_spec *out, struct err *err);
 
+/** A further task as JSON; a new reference, NULL without memory. */
+json_t *wire_from_task(const struct box_task *t);
+
+/** A further task from JSON; strings borrow from `v`. @return E_INTERNAL. */
+MUST_CHECK enum err_code wire_to_task(const json_t *v, struct box_task *out, struct err *err);
+
 /** The result (without descriptors) as JSON; a new reference, NULL without memory. */
 json_t *wire_from_result(const struct box_result *r);
 

@@ -31,14 +31,15 @@ json_t *wire_from_spec(const struct box_spec *s)
                   "pids", (json_int_t)l->pids, "cpu", (json_int_t)l->cpu_millis, "tmp",
                   (json_int_t)l->tmp_bytes, "out", (json_int_t)l->output_bytes, "files",
                   (json_int_t)l->output_files, "wall", (json_int_t)l->wall_ms);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, s:o, s:s*}",
-        "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup", s->cgroup_parent, "args",
-        strings(s->args, s->arg_count), "env", strings(s->env, s->env_count), "cwd", s->cwd, "uid",
-        (json_int_t)s->uid, "gid", (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
-        (int)s->contract, "function", s->function ? s->function : "", "address",
-        s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs, "caches",
-        caches_of(s), "readiness", s->readiness);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, "
+                     "s:o, s:s*, s:b}",
+                     "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup",
+                     s->cgroup_parent, "args", strings(s->args, s->arg_count), "env",
+                     strings(s->env, s->env_count), "cwd", s->cwd, "uid", (json_int_t)s->uid, "gid",
+                     (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
+                     (int)s->contract, "function", s->function ? s->function : "", "address",
+                     s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs,
+                     "caches", caches_of(s), "readiness", s->readiness, "keep", s->keep ? 1 : 0);
 }
 
 static bool list_of(const json_t *a, const char **out, size_t room, size_t *n)
@@ -109,6 +110,7 @@ enum err_code wire_to_spec(const json_t *v, struct box_spec *out, struct err *er
         .task_address = text(v, "address"),
         .readiness = text(v, "readiness"),
         .limits = limits_of(json_object_get(v, "limits")),
+        .keep = json_is_true(json_object_get(v, "keep")),
     };
     const json_t *inputs = json_object_get(v, "inputs");
     bool ok =
@@ -129,6 +131,21 @@ enum err_code wire_to_spec(const json_t *v, struct box_spec *out, struct err *er
     return E_OK;
 }
 
+json_t *wire_from_task(const struct box_task *t)
+{
+    return json_pack("{s:s, s:s, s:I}", "function", t->function, "address", t->task_address, "wall",
+                     (json_int_t)t->wall_ms);
+}
+
+enum err_code wire_to_task(const json_t *v, struct box_task *out, struct err *err)
+{
+    struct box_task t = {text(v, "function"), text(v, "address"), number(v, "wall")};
+    if (!t.function || !t.task_address || t.wall_ms < 1)
+        return err_set(err, E_INTERNAL, "the supervisor's next task is broken");
+    *out = t;
+    return E_OK;
+}
+
 json_t *wire_from_result(const struct box_result *r)
 {
     const struct box_usage *u = &r->usage;
@@ -136,19 +153,23 @@ json_t *wire_from_result(const struct box_result *r)
     for (size_t i = 0; i < r->output_count; i++)
         json_array_append_new(
             outputs, json_pack("[s, I]", r->outputs[i].name, (json_int_t)r->outputs[i].size));
-    json_t *usage = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "start", (json_int_t)u->start_ms,
-                              "wall", (json_int_t)u->wall_ms, "cpu", (json_int_t)u->cpu_us,
-                              "memory", (json_int_t)u->memory_peak, "oom", (json_int_t)u->oom_kills,
-                              "pids", (json_int_t)u->pids_refused);
-    return json_pack("{s:i, s:i, s:s, s:o, s:o}", "end", (int)r->end, "status", r->status, "reason",
-                     r->reason, "usage", usage, "outputs", outputs);
+    json_t *usage = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "start",
+                              (json_int_t)u->start_ms, "ready", (json_int_t)u->ready_ms, "wall",
+                              (json_int_t)u->wall_ms, "cpu", (json_int_t)u->cpu_us, "memory",
+                              (json_int_t)u->memory_peak, "oom", (json_int_t)u->oom_kills, "pids",
+                              (json_int_t)u->pids_refused, "held", (json_int_t)u->held_bytes);
+    return json_pack("{s:i, s:i, s:s, s:o, s:o, s:b, s:b}", "end", (int)r->end, "status", r->status,
+                     "reason", r->reason, "usage", usage, "outputs", outputs, "kept",
+                     r->kept ? 1 : 0, "stale", r->stale ? 1 : 0);
 }
 
 enum err_code wire_to_result(const json_t *v, const int *fds, size_t n, struct box_result *out,
                              struct err *err)
 {
     struct box_result r = {.end = (enum box_end)number(v, "end"),
-                           .status = (int)number(v, "status")};
+                           .status = (int)number(v, "status"),
+                           .kept = json_is_true(json_object_get(v, "kept")),
+                           .stale = json_is_true(json_object_get(v, "stale"))};
     const json_t *u = json_object_get(v, "usage");
     const json_t *outputs = json_object_get(v, "outputs");
     const char *reason = text(v, "reason");
@@ -156,8 +177,14 @@ enum err_code wire_to_result(const json_t *v, const int *fds, size_t n, struct b
         n > BOX_OUTPUTS_MAX)
         return err_set(err, E_INTERNAL, "the supervisor's answer is broken");
     snprintf(r.reason, sizeof(r.reason), "%s", reason);
-    r.usage = (struct box_usage){number(u, "start"),  number(u, "wall"), number(u, "cpu"),
-                                 number(u, "memory"), number(u, "oom"),  number(u, "pids")};
+    r.usage = (struct box_usage){.start_ms = number(u, "start"),
+                                 .ready_ms = number(u, "ready"),
+                                 .wall_ms = number(u, "wall"),
+                                 .cpu_us = number(u, "cpu"),
+                                 .memory_peak = number(u, "memory"),
+                                 .oom_kills = number(u, "oom"),
+                                 .pids_refused = number(u, "pids"),
+                                 .held_bytes = number(u, "held")};
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(outputs, i);
         const char *name = json_string_value(json_array_get(row, 0));
