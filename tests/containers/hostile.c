@@ -225,6 +225,8 @@ int main(int argc, char **argv)
         puts("{}");
         return trap(act + 5);
     }
+    if (strcmp(act, "http-on") == 0)
+        return serve_on();
     if (strncmp(act, "http-", 5) == 0)
         return serve_badly(act + 5);
     putchar('{');

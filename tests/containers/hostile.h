@@ -29,4 +29,7 @@ int trap(const char *kind);
 /** Keep the http contract in an odd way. @return the exit status, when it ends */
 int serve_badly(const char *what);
 
+/** Keep the http contract, task after task. @return the exit status, when it ends */
+int serve_on(void);
+
 #endif
