@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/config_file.h"
+
 #define FLAG_MAX 64
 
 /* Where a value came from; `text` NULL when it is required and missing. */
@@ -62,8 +64,9 @@ static enum err_code check_flags(const struct config_row *rows, size_t n, int ar
     return E_OK;
 }
 
-/* The last flag wins, then a non-empty environment variable, then the default. */
-static struct found find(const struct config_row *row, int argc, char **argv)
+/* The last flag wins, then a non-empty environment variable, then the file, then the default. */
+static struct found find(const struct config_row *row, int argc, char **argv,
+                         const struct config_file *file)
 {
     struct found f = {NULL, NULL};
     const char *env;
@@ -86,6 +89,9 @@ static struct found find(const struct config_row *row, int argc, char **argv)
     env = getenv(row->name);
     if (env && *env)
         return (struct found){env, "environment"};
+    f.text = config_file_value(file, row->name, &f.origin);
+    if (f.text)
+        return f;
     return (struct found){row->fallback, "default"};
 }
 
@@ -121,13 +127,24 @@ static enum err_code store_bool(const struct config_row *row, const char *text, 
     return err_set(err, E_CONFIG, "%s must be true or false", row->name);
 }
 
+const char *config_peek(const struct config_row *row, int argc, char **argv)
+{
+    return find(row, argc, argv, NULL).text;
+}
+
 enum err_code config_load(const struct config_row *rows, size_t n, int argc, char **argv, void *out,
                           struct err *err)
+{
+    return config_load_from(rows, n, argc, argv, NULL, out, err);
+}
+
+enum err_code config_load_from(const struct config_row *rows, size_t n, int argc, char **argv,
+                               const struct config_file *file, void *out, struct err *err)
 {
     enum err_code rc = check_flags(rows, n, argc, argv, err);
 
     for (size_t i = 0; i < n && rc == E_OK; i++) {
-        struct found f = find(&rows[i], argc, argv);
+        struct found f = find(&rows[i], argc, argv, file);
         void *member = (char *)out + rows[i].offset;
         char flag[FLAG_MAX];
 
@@ -163,13 +180,19 @@ void config_help(const struct config_row *rows, size_t n)
 
 void config_show(const struct config_row *rows, size_t n, int argc, char **argv)
 {
+    config_show_from(rows, n, argc, argv, NULL, true);
+}
+
+void config_show_from(const struct config_row *rows, size_t n, int argc, char **argv,
+                      const struct config_file *file, bool origins)
+{
     for (size_t i = 0; i < n; i++) {
-        struct found f = find(&rows[i], argc, argv);
+        struct found f = find(&rows[i], argc, argv, file);
 
         if (!f.text)
             printf("%s= (missing)\n", rows[i].name);
         else
-            printf("%s=%s (%s)\n", rows[i].name, rows[i].secret && *f.text ? "***" : f.text,
-                   f.origin);
+            printf("%s=%s%s%s%s\n", rows[i].name, rows[i].secret && *f.text ? "***" : f.text,
+                   origins ? " (" : "", origins ? f.origin : "", origins ? ")" : "");
     }
 }

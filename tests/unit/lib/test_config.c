@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/config.h"
+#include "lib/config_file.h"
 
 struct options {
     const char *url;
@@ -142,6 +142,56 @@ static void test_show_masks_secrets(void **state)
     assert_non_null(strstr(text, "--test-lease-s"));
 }
 
+/* A file with this text, read; NULL with the complaint in `err`. */
+static struct config_file *file_of(const char *text, struct err *err)
+{
+    char path[] = "/tmp/ogpu-config-XXXXXX";
+    int fd = mkstemp(path);
+    struct config_file *f = NULL;
+
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    if (config_file_read(path, rows, ARRAY_LEN(rows), &f, err) != E_OK)
+        f = NULL;
+    unlink(path);
+    return f;
+}
+
+static void test_a_file_stands_between_environment_and_default(void **state)
+{
+    struct options o = {.url = NULL};
+    struct err err;
+    struct config_file *f = file_of(
+        "# no option\nOGPU_TEST_URL='a b'\n  OGPU_TEST_LEASE_S = 9  \nTEST_VERBOSE=\"yes\"\n",
+        &err);
+
+    (void)state;
+    assert_non_null(f);
+    setenv("OGPU_TEST_LEASE_S", "8", 1);
+    assert_int_equal(config_load_from(rows, ARRAY_LEN(rows), 0, NULL, f, &o, &err), E_OK);
+    assert_string_equal(o.url, "a b");
+    assert_int_equal(o.lease_s, 8);
+    assert_true(o.verbose);
+    assert_string_equal(o.secret, "");
+    config_file_free(f);
+}
+
+static void test_a_files_mistakes_have_a_line(void **state)
+{
+    static const char *const bad[] = {"\nOGPU_NONE=1", "\nwords",
+                                      "OGPU_TEST_URL=1\nOGPU_TEST_URL=1"};
+    struct err err;
+    struct config_file *f = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_null(file_of(bad[i], &err));
+        assert_non_null(strstr(err.text, ":2: "));
+    }
+    assert_int_equal(config_file_read("/nowhere/at/all", rows, ARRAY_LEN(rows), &f, &err),
+                     E_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +200,8 @@ int main(void)
         cmocka_unit_test_setup(test_bad_values_are_named, clear),
         cmocka_unit_test_setup(test_unknown_words_are_refused, clear),
         cmocka_unit_test_setup(test_show_masks_secrets, clear),
+        cmocka_unit_test_setup(test_a_file_stands_between_environment_and_default, clear),
+        cmocka_unit_test_setup(test_a_files_mistakes_have_a_line, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
