@@ -4,6 +4,7 @@
 
 #include "eth/address.h"
 #include "eth/sign.h"
+#include "workers/agent/remote_signer.h"
 #include "workers/commands.h"
 #include "workers/devices.h"
 #include "workers/options.h"
@@ -24,7 +25,7 @@ int command_doctor(int argc, char **argv)
 {
     struct options o = {0};
     struct err err = {0};
-    if (config_load(options_local, options_local_count, argc, argv, &o, &err) != E_OK) {
+    if (options_load(options_local, options_local_count, argc, argv, &o, &err) != E_OK) {
         fprintf(stderr, "ogpu-worker: %s\n", err.text);
         return 2;
     }
@@ -39,6 +40,22 @@ int command_doctor(int argc, char **argv)
     }
     print_devices();
     return good ? 0 : 1;
+}
+
+int command_signer(int argc, char **argv)
+{
+    struct options o = {0};
+    struct signer *s = NULL;
+    struct err err = {0};
+    enum err_code rc = options_load(options_signer, options_signer_count, argc, argv, &o, &err);
+    if (rc == E_OK)
+        rc = signer_load(o.key_file, &s, &err);
+    if (rc == E_OK)
+        rc = remote_signer_serve(o.signer_socket, s, &err);
+    if (rc != E_OK)
+        fprintf(stderr, "ogpu-worker: %s\n", err.text);
+    signer_free(s);
+    return rc == E_OK ? 0 : 1;
 }
 
 int command_key(int argc, char **argv)

@@ -14,8 +14,10 @@ static int help(void)
          "       ogpu-worker try ...             run a source once from a local archive\n"
          "       ogpu-worker doctor [options]    what containers need, and whether it is here\n"
          "       ogpu-worker key FILE            make a provider key, print its address\n"
-         "       ogpu-worker config [options]    the options in force and where they come from\n\n"
-         "options, each also from the environment:");
+         "       ogpu-worker signer [options]    hold the key, sign for a worker over a socket\n"
+         "       ogpu-worker config show [--origin] [options]\n"
+         "                                       the options in force, and where they come from\n\n"
+         "options, each also from the environment or from the file that OGPU_CONFIG names:");
     config_help(options_agent, options_agent_count);
     return 0;
 }
@@ -35,9 +37,9 @@ int main(int argc, char **argv)
         return command_doctor(argc - 2, argv + 2);
     if (strcmp(word, "key") == 0)
         return command_key(argc - 2, argv + 2);
-    if (strcmp(word, "config") == 0) {
-        config_show(options_agent, options_agent_count, argc - 2, argv + 2);
-        return 0;
-    }
+    if (strcmp(word, "signer") == 0)
+        return command_signer(argc - 2, argv + 2);
+    if (strcmp(word, "config") == 0)
+        return options_show(argc - 2, argv + 2);
     return command_agent(argc - 1, argv + 1);
 }

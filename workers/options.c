@@ -2,6 +2,8 @@
 #include "workers/options.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #define TEXT(env, member, fallback, help)                                               \
     {                                                                                   \
@@ -12,9 +14,13 @@
         env, CONFIG_INT, fallback, min, max, false, offsetof(struct options, member), help \
     }
 
+#define CONFIG_ROW \
+    TEXT("OGPU_CONFIG", config, "", "file of NAME=value lines, read after the environment")
+
 #define LOCAL_ROWS                                                                            \
-    TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                                   \
-         "folder of the image cache; one worker each"),                                       \
+    CONFIG_ROW,                                                                               \
+        TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                               \
+             "folder of the image cache; one worker each"),                                   \
         TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc or an absolute path"), \
         INT("OGPU_UID_BASE", uid_base, "200000", 65536, 4000000000,                           \
             "first host id of the containers; 65536 ids for each slot"),                      \
@@ -26,9 +32,10 @@ const struct config_row options_local[] = {LOCAL_ROWS};
 const size_t options_local_count = sizeof(options_local) / sizeof(options_local[0]);
 
 const struct config_row options_agent[] = {
-    TEXT("OGPU_URL", url, NULL, "the gateway, e.g. https://gateway.example"),
-    TEXT("OGPU_PROVIDER_KEY_FILE", key_file, NULL,
-         "the provider's private key; a file of mode 0600"),
+    TEXT("OGPU_URL", url, NULL, "the gateway, e.g. https://gateway.example; several with commas"),
+    TEXT("OGPU_PROVIDER_KEY_FILE", key_file, "", "the provider's private key; a file of mode 0600"),
+    TEXT("OGPU_SIGNER_SOCKET", signer_socket, "",
+         "or the socket of `ogpu-worker signer`, which has the key"),
     TEXT("OGPU_MASTER", master, NULL, "address that earns"),
     TEXT("OGPU_MASTER_SIGNATURE_FILE", master_signature_file, "",
          "JSON {nonce, deadline, signature}: the master's over the same binding"),
@@ -47,6 +54,57 @@ const struct config_row options_agent[] = {
     INT("OGPU_WARM_TASKS", warm_tasks, "100", 1, 1000000,
         "a kept container is replaced after so many tasks"),
     INT("OGPU_WARM_MINUTES", warm_minutes, "30", 1, 10080, "and at this age"),
+    INT("OGPU_METRICS_PORT", metrics_port, "0", 0, 65535,
+        "port of Prometheus metrics on 127.0.0.1; 0: none"),
     LOCAL_ROWS,
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);
+
+const struct config_row options_signer[] = {
+    CONFIG_ROW,
+    TEXT("OGPU_PROVIDER_KEY_FILE", key_file, NULL, "the private key; a file of mode 0600"),
+    TEXT("OGPU_SIGNER_SOCKET", signer_socket, NULL, "the socket to listen at"),
+};
+const size_t options_signer_count = sizeof(options_signer) / sizeof(options_signer[0]);
+
+/* The file, if one is named. Its texts stay for the life of the process. */
+static enum err_code read_file(int argc, char **argv, const struct config_file **out,
+                               struct err *err)
+{
+    static const struct config_row row = CONFIG_ROW;
+    static struct config_file *file;
+    const char *path = config_peek(&row, argc, argv);
+    *out = NULL;
+    if (!path || !path[0])
+        return E_OK;
+    enum err_code rc = config_file_read(path, options_agent, options_agent_count, &file, err);
+    *out = file;
+    return rc;
+}
+
+enum err_code options_load(const struct config_row *rows, size_t n, int argc, char **argv,
+                           struct options *out, struct err *err)
+{
+    const struct config_file *file;
+    enum err_code rc = read_file(argc, argv, &file, err);
+    return rc == E_OK ? config_load_from(rows, n, argc, argv, file, out, err) : rc;
+}
+
+int options_show(int argc, char **argv)
+{
+    struct err err = {0};
+    const struct config_file *file;
+    bool show = argc > 0 && strcmp(argv[0], "show") == 0;
+    int skip = show;
+    bool origins = !show;
+    if (argc > skip && strcmp(argv[skip], "--origin") == 0) {
+        origins = true;
+        skip++;
+    }
+    if (read_file(argc - skip, argv + skip, &file, &err) != E_OK) {
+        fprintf(stderr, "ogpu-worker: %s\n", err.text);
+        return 2;
+    }
+    config_show_from(options_agent, options_agent_count, argc - skip, argv + skip, file, origins);
+    return 0;
+}

@@ -4,12 +4,14 @@
 
 #include <stdint.h>
 
-#include "lib/config.h"
+#include "lib/config_file.h"
 
 /** All options of ogpu-worker (flags, environment, defaults). */
 struct options {
     const char *url;
+    const char *config;
     const char *key_file;
+    const char *signer_socket;
     const char *master;
     const char *master_signature_file;
     const char *work_dir;
@@ -26,6 +28,7 @@ struct options {
     int64_t warm_mb;
     int64_t warm_tasks;
     int64_t warm_minutes;
+    int64_t metrics_port;
 };
 
 /** Options of a worker that claims. */
@@ -35,5 +38,21 @@ extern const size_t options_agent_count;
 /** The part that is about running containers: for `try` and `doctor`. */
 extern const struct config_row options_local[];
 extern const size_t options_local_count;
+
+/** Just a key and a socket: for `signer`. */
+extern const struct config_row options_signer[];
+extern const size_t options_signer_count;
+
+/**
+ * Flags, then environment, then the file that OGPU_CONFIG names, then defaults.
+ *
+ * @rows   options_agent, options_local or options_signer; the file may name any option there is
+ * @return E_CONFIG
+ */
+MUST_CHECK enum err_code options_load(const struct config_row *rows, size_t n, int argc,
+                                      char **argv, struct options *out, struct err *err);
+
+/** `config [show] [--origin] [options]`: the options in force. @return exit status */
+int options_show(int argc, char **argv);
 
 #endif

@@ -154,7 +154,7 @@ int command_try(int argc, char **argv)
     }
     struct arena *a = arena_new();
     enum err_code rc =
-        config_load(options_local, options_local_count, argc - 5, argv + 5, &o, &err);
+        options_load(options_local, options_local_count, argc - 5, argv + 5, &o, &err);
     if (rc == E_OK) {
         struct workshop_config c = {o.work_dir, o.runtime, o.uid_base, o.image_mb, o.image_files};
         rc = workshop_open(&w, &c, &err);

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/manifest.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "workers/agent/metrics.h"
 #include "workers/agent/slot.h"
 #include "workers/commands.h"
 
@@ -81,6 +83,8 @@ static void drain(struct agent *a)
     atomic_store(&a->over, true);
     pthread_join(a->pulse, NULL);
     pthread_join(a->errands, NULL);
+    if (a->metrics_fd >= 0)
+        pthread_join(a->metrics, NULL);
 }
 
 static enum err_code start(struct agent *a, struct err *err)
@@ -94,7 +98,8 @@ static enum err_code start(struct agent *a, struct err *err)
     if (rc != E_OK)
         return rc;
     if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0 ||
-        pthread_create(&a->errands, NULL, errands_main, a) != 0)
+        pthread_create(&a->errands, NULL, errands_main, a) != 0 ||
+        (a->metrics_fd >= 0 && pthread_create(&a->metrics, NULL, metrics_main, a) != 0))
         return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
     for (unsigned i = 0; i < a->slot_count; i++) {
         if (pthread_create(&a->slots[i].thread, NULL, slot_main, &a->slots[i]) != 0)
@@ -137,37 +142,42 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
     return rc;
 }
 
+static void leave(struct agent *a)
+{
+    for (unsigned i = 0; i < a->slot_count; i++)
+        slot_close(&a->slots[i]);
+    if (a->metrics_fd >= 0)
+        close(a->metrics_fd);
+    if (a->options) {
+        warm_close(&a->warm);
+        workshop_close(&a->shop);
+        sources_close(&a->sources);
+        identity_close(&a->me);
+    }
+}
+
 int command_agent(int argc, char **argv)
 {
-    static struct agent a;
-    static char url[1024];
+    static struct agent a = {.metrics_fd = -1};
     struct options o = {0};
     struct err err = {0};
     sigset_t set = end_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    enum err_code rc = config_load(options_agent, options_agent_count, argc, argv, &o, &err);
-    if (rc == E_OK) {
-        snprintf(url, sizeof(url), "%s", o.url);
-        for (size_t n = strlen(url); n > 0 && url[n - 1] == '/'; n--)
-            url[n - 1] = '\0';
-        o.url = url;
+    enum err_code rc = options_load(options_agent, options_agent_count, argc, argv, &o, &err);
+    if (rc == E_OK)
+        rc = gateways_read(o.url, &a.gateways, &err);
+    if (rc == E_OK)
+        rc = metrics_listen(o.metrics_port, &a.metrics_fd, &err);
+    if (rc == E_OK)
         rc = prepare(&a, &o, &err);
-    }
     if (rc == E_OK) {
-        api_open(&a.pulse_api, url, &a.me);
-        api_open(&a.errand_api, url, &a.me);
+        api_open(&a.pulse_api, &a.gateways, &a.me, &a.stats);
+        api_open(&a.errand_api, &a.gateways, &a.me, &a.stats);
         rc = work(&a, &err);
         api_close(&a.pulse_api);
         api_close(&a.errand_api);
     }
-    for (unsigned i = 0; i < a.slot_count; i++)
-        slot_close(&a.slots[i]);
-    if (a.options) {
-        warm_close(&a.warm);
-        workshop_close(&a.shop);
-        sources_close(&a.sources);
-        identity_close(&a.me);
-    }
+    leave(&a);
     if (rc != E_OK)
         fprintf(stderr, "ogpu-worker: %s\n", err.text);
     return rc == E_OK ? 0 : 1;

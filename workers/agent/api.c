@@ -15,9 +15,12 @@
 #define BACKOFF_MS      250
 #define BACKOFF_MAX_MS  15000
 
-void api_open(struct api *api, const char *url, struct identity *me)
+void api_open(struct api *api, const struct gateways *gateways, struct identity *me,
+              struct stats *stats)
 {
-    *api = (struct api){http_client_new(), url, me};
+    uint32_t random;
+    random_bytes(&random, sizeof(random));
+    *api = (struct api){http_client_new(), gateways, random % gateways->n, me, stats};
 }
 
 void api_close(struct api *api)
@@ -80,7 +83,7 @@ static enum err_code once(struct api *api, const struct api_request *q, const ch
     if (bearer)
         headers[n++] = bearer;
     headers[n] = NULL;
-    snprintf(url, sizeof(url), "%.1024s%.900s", api->url, q->path);
+    snprintf(url, sizeof(url), "%.511s%.900s", api->gateways->url[api->at], q->path);
     struct http_call call = {
         .method = q->method,
         .url = url,
@@ -106,6 +109,34 @@ static enum err_code once(struct api *api, const struct api_request *q, const ch
     return rc;
 }
 
+static bool is_away(enum err_code rc, const struct api_reply *r)
+{
+    if (rc != E_OK)
+        return rc == E_PEER || rc == E_TIMEOUT;
+    return r->status >= 502 && r->status <= 504;
+}
+
+/*
+ * Ask; turn to the next gateway when this one is away. Only what got no connection at all is asked
+ * again here, and not what a download has begun to write.
+ */
+static enum err_code reach(struct api *api, const struct api_request *q, const char *bearer,
+                           struct api_reply *out, struct err *err)
+{
+    for (size_t n = 1;; n++) {
+        enum err_code rc = once(api, q, bearer, out, err);
+        bool stopped = q->stop && q->stop(q->stop_ctx);
+        if (!is_away(rc, out) || stopped || api->gateways->n < 2)
+            return rc;
+        api->at = (api->at + 1) % api->gateways->n;
+        atomic_fetch_add(&api->stats->gateway_switches, 1);
+        log_warn("gateway_changed", "to=%s why=%s", api->gateways->url[api->at],
+                 rc == E_OK ? out->code : err->text);
+        if (rc != E_PEER || q->download_fd > 0 || n >= api->gateways->n)
+            return rc;
+    }
+}
+
 /* A token newer than `generation` into `bearer`: somebody else's renewal, or ours. */
 static bool renew(struct api *api, uint64_t generation, char *bearer, size_t size)
 {
@@ -127,14 +158,14 @@ enum err_code api_call(struct api *api, const struct api_request *q, struct api_
 {
     char bearer[TOKEN_TEXT_MAX + 32];
     uint64_t generation = identity_bearer(api->me, bearer, sizeof(bearer));
-    enum err_code rc = once(api, q, q->public_call ? NULL : bearer, out, err);
+    enum err_code rc = reach(api, q, q->public_call ? NULL : bearer, out, err);
     if (rc != E_OK || out->status != 401 || q->public_call)
         return rc;
     if (!renew(api, generation, bearer, sizeof(bearer)))
         return E_OK;
     log_info("token_renewed", "why=%s", out->code);
     api_reply_done(out);
-    return once(api, q, bearer, out, err);
+    return reach(api, q, bearer, out, err);
 }
 
 bool api_may_retry(enum err_code rc, const struct api_reply *r)
@@ -170,7 +201,7 @@ static enum err_code register_once(struct api *api, bool with_master, struct api
     json_t *body = identity_registration(api->me, with_master);
     struct api_request q = {
         .method = "POST", .path = "/v1/providers", .body = body, .public_call = true};
-    enum err_code rc = once(api, &q, NULL, reply, err);
+    enum err_code rc = reach(api, &q, NULL, reply, err);
     json_decref(body);
     return rc;
 }

@@ -8,13 +8,17 @@
 
 #include "lib/err.h"
 #include "lib/http.h"
+#include "workers/agent/gateways.h"
 #include "workers/agent/identity.h"
+#include "workers/agent/stats.h"
 
 /** The gateway's HTTP API as one thread of the worker uses it. */
 struct api {
     struct http_client *http;
-    const char *url; /**< base, without a slash at the end */
+    const struct gateways *gateways;
+    size_t at; /**< the gateway that is asked; another one when it is away */
     struct identity *me;
+    struct stats *stats;
 };
 
 struct api_request {
@@ -38,15 +42,17 @@ struct api_reply {
     int64_t retry_after_s;
 };
 
-/** A client for one thread. */
-void api_open(struct api *api, const char *url, struct identity *me);
+/** A client for one thread; begins at a random one of the gateways. */
+void api_open(struct api *api, const struct gateways *gateways, struct identity *me,
+              struct stats *stats);
 void api_close(struct api *api);
 
 /** Free a reply's body. */
 void api_reply_done(struct api_reply *r);
 
 /**
- * One call. A 401 renews the token (once, for all threads) and asks again.
+ * One call. Where no connection can be had, the other gateways are asked at once. A 401 renews the
+ * token (once, for all threads) and asks again.
  *
  * @return E_PEER, E_TIMEOUT, E_TOO_LARGE, E_IO: no answer; an answer of any status is E_OK
  */

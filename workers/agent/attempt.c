@@ -191,6 +191,8 @@ static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat
 static void finish(struct slot *s, const struct claim *c, struct box_result *r, struct arena *a)
 {
     const struct box_usage *u = &r->usage;
+    atomic_fetch_add(&s->agent->stats.ends[r->end], 1);
+    atomic_fetch_add(&s->agent->stats.run_ms, (unsigned long long)u->wall_ms);
     log_info("run_ended",
              "attempt=%s end=%s reason=%s start_ms=%lld ready_ms=%lld wall_ms=%lld cpu_ms=%lld "
              "memory=%lld kept=%d",

@@ -3,13 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/manifest.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/hex.h"
+#include "lib/log.h"
+#include "workers/agent/remote_signer.h"
 
-#define VALID_FOR_S 600
+#define VALID_FOR_S  600
+#define SIGNER_TRIES 20
 
 static enum err_code read_master_binding(struct identity *me, const char *path, struct err *err)
 {
@@ -30,6 +34,21 @@ static enum err_code read_master_binding(struct identity *me, const char *path, 
     return E_OK;
 }
 
+static enum err_code find_key(struct identity *me, const struct options *o, struct err *err)
+{
+    me->signer_socket = o->signer_socket;
+    if (!o->key_file[0] == !o->signer_socket[0])
+        return err_set(err, E_CONFIG,
+                       "OGPU_PROVIDER_KEY_FILE (or --provider-key-file) or OGPU_SIGNER_SOCKET is "
+                       "required, and not both");
+    if (o->signer_socket[0])
+        return remote_signer_address(o->signer_socket, &me->address, err);
+    enum err_code rc = signer_load(o->key_file, &me->signer, err);
+    if (rc == E_OK)
+        me->address = signer_address(me->signer);
+    return rc;
+}
+
 enum err_code identity_open(struct identity *me, const struct options *o, unsigned environments,
                             struct err *err)
 {
@@ -42,10 +61,9 @@ enum err_code identity_open(struct identity *me, const struct options *o, unsign
         return err_set(err, E_CONFIG, "OGPU_MASTER is not an address");
     if (!address_parse(text_of(o->settlement), &me->domain.contract))
         return err_set(err, E_CONFIG, "L1_SETTLEMENT is not an address");
-    enum err_code rc = signer_load(o->key_file, &me->signer, err);
+    enum err_code rc = find_key(me, o, err);
     if (rc != E_OK)
         return rc;
-    me->address = signer_address(me->signer);
     return read_master_binding(me, o->master_signature_file, err);
 }
 
@@ -73,9 +91,23 @@ uint64_t identity_deadline(void)
     return (uint64_t)(clock_wall_us() / 1000000) + VALID_FOR_S;
 }
 
+static struct signature ask_signer(const struct identity *me, struct digest digest)
+{
+    struct err err;
+    struct signature s = {{0}};
+    for (int i = 0; remote_signer_sign(me->signer_socket, digest, &s, &err) != E_OK; i++) {
+        struct timespec pause = {0, 250000000};
+        log_warn("signer_away", "why=%s", err.text);
+        if (i >= SIGNER_TRIES)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return s;
+}
+
 void identity_sign(const struct identity *me, struct digest digest, char out[SIGNATURE_TEXT_MAX])
 {
-    struct signature s = signer_sign(me->signer, digest);
+    struct signature s = me->signer ? signer_sign(me->signer, digest) : ask_signer(me, digest);
     out[0] = '0';
     out[1] = 'x';
     hex_encode(s.b, sizeof(s.b), out + 2);

@@ -19,7 +19,8 @@
 
 /** Who this worker is. Shared by its threads: token and provider id change under the mutex. */
 struct identity {
-    struct signer *signer;
+    struct signer *signer;     /**< NULL: the key is with the process at `signer_socket` */
+    const char *signer_socket; /**< "" when the key is ours */
     struct address address;
     struct address master;
     struct eip712_domain domain;
@@ -52,7 +53,8 @@ uint64_t identity_deadline(void);
  * new reference. */
 json_t *identity_registration(struct identity *me, bool with_master);
 
-/** Sign an EIP-712 digest, as "0x…" text. */
+/** Sign an EIP-712 digest, as "0x…" text. A signer that is away is asked again for some seconds;
+ * zeros then, which no gateway takes. */
 void identity_sign(const struct identity *me, struct digest digest, char out[SIGNATURE_TEXT_MAX]);
 
 /** "Authorization: Bearer …" with the token in force. @return its generation; 0 when there is none

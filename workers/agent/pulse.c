@@ -27,6 +27,7 @@ static bool due(struct slot *s, char attempt[ID_TEXT_MAX], int64_t *lease_s)
     pthread_mutex_unlock(&s->mutex);
     if (lost) {
         log_warn("lease_lost", "attempt=%s", attempt);
+        atomic_fetch_add(&s->agent->stats.leases_lost, 1);
         slot_stop(s, STOP_LEASE);
     }
     return yes;

@@ -23,7 +23,7 @@ enum err_code slot_open(struct slot *s, struct agent *agent, unsigned index, str
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->stop_fd < 0)
         return err_set(err, E_IO, "no eventfd: %s", strerror(errno));
-    api_open(&s->api, agent->options->url, &agent->me);
+    api_open(&s->api, &agent->gateways, &agent->me, &agent->stats);
     return E_OK;
 }
 
@@ -148,6 +148,11 @@ static bool settled(struct slot *s, enum err_code rc, const struct api_reply *re
 {
     bool good = rc == E_OK && (reply->status == 200 || reply->status == 204);
     bool known = rc == E_OK && !api_may_retry(rc, reply);
+    struct stats *stats = &s->agent->stats;
+    atomic_fetch_add(!good                  ? &stats->claims_failed
+                     : reply->status == 200 ? &stats->claimed
+                                            : &stats->claims_empty,
+                     1);
     if (!good) {
         log_warn("claim_failed", "slot=%u status=%d why=%s", s->index, reply->status,
                  rc == E_OK ? reply->code : err->text);

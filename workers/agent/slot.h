@@ -44,6 +44,10 @@ struct agent {
     struct identity me;
     struct workshop shop;
     struct warm warm;
+    struct gateways gateways;
+    struct stats stats;
+    int metrics_fd; /**< listener on loopback; -1 */
+    pthread_t metrics;
     struct sources sources;
     atomic_bool draining; /**< no new work */
     struct slot slots[SLOTS_MAX];

@@ -31,6 +31,7 @@ void submit_failure(struct slot *s, const char *attempt, const char *code, const
     for (size_t i = 0; i < n; i++)
         safe[i] = message[i] >= ' ' && message[i] <= '~' ? message[i] : '?';
     safe[n] = '\0';
+    atomic_fetch_add(released ? &s->agent->stats.released : &s->agent->stats.failed, 1);
     json_t *body =
         json_pack("{s:s, s:s, s:b}", "code", code, "message", safe, "released", released ? 1 : 0);
     snprintf(path, sizeof(path), "/v1/attempts/%s/fail", attempt);
@@ -126,6 +127,8 @@ static enum err_code respond(struct slot *s, const struct claim *c, const struct
     enum err_code rc = api_persist(&s->api, &q, slot_lease_end(s), &reply, err);
     const char *status = json_string_value(json_object_get(reply.body, "status"));
     if (rc == E_OK && reply.status == 202)
+        atomic_fetch_add(&s->agent->stats.responded, 1);
+    if (rc == E_OK && reply.status == 202)
         log_info("responded", "attempt=%s task=%s outputs=%zu status=%s", c->attempt, c->task,
                  list->n, status ? status : "");
     if (rc == E_OK && reply.status != 202) {
@@ -154,6 +157,7 @@ void submit_response(struct slot *s, const struct claim *c, const struct box_res
     if (rc == E_OK)
         return;
     if (over(s)) {
+        atomic_fetch_add(&s->agent->stats.beaten, 1);
         log_info("beaten", "attempt=%s why=%s", c->attempt, err.text);
         return;
     }
