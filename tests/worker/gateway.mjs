@@ -60,6 +60,19 @@ export class Gateway {
         return this;
     }
 
+    /** A second door to the same marketplace: {url, close}. */
+    async twin() {
+        const server = createServer((request, response) => this.#serve(request, response));
+        await new Promise((done) => { server.listen(0, '127.0.0.1', done); });
+        return {
+            url: `http://127.0.0.1:${server.address().port}`,
+            close: () => {
+                server.closeAllConnections();
+                server.close();
+            },
+        };
+    }
+
     close() {
         for (const wake of this.waiting) wake();
         this.server.closeAllConnections();
@@ -105,7 +118,7 @@ export class Gateway {
         for await (const chunk of request) chunks.push(chunk);
         const raw = Buffer.concat(chunks);
         const json = request.headers['content-type'] === 'application/json' && raw.length > 0;
-        const entry = { method: request.method, path: request.url, raw, body: json ? JSON.parse(raw) : undefined,
+        const entry = { method: request.method, path: request.url, raw, host: request.headers.host, body: json ? JSON.parse(raw) : undefined,
             auth: request.headers.authorization };
         this.log.push(entry);
         const key = `${entry.method} ${entry.path}`;
