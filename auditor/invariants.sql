@@ -329,7 +329,9 @@ SELECT encode(sender, 'hex') || '/' || nonce AS id, count(DISTINCT batch_id) || 
  GROUP BY sender, nonce HAVING count(DISTINCT batch_id) > 1 OR count(*) FILTER (WHERE state IN ('mined', 'final')) > 1;
 
 -- name: nonces_are_dense
-SELECT encode(sender, 'hex') AS id, min(nonce) || ' to ' || max(nonce) AS detail FROM chain_tx GROUP BY sender HAVING max(nonce) - min(nonce) + 1 <> count(DISTINCT nonce);
+SELECT encode(sender, 'hex') AS id, min(nonce) || ' to ' || max(nonce) AS detail
+  FROM (SELECT sender, nonce FROM chain_tx UNION SELECT sender, nonce FROM chain_nonce WHERE state = 'foreign') n
+ GROUP BY sender HAVING max(nonce) - min(nonce) + 1 <> count(*);
 
 -- name: a_batch_is_settled_once
 SELECT b.id::text AS id, b.state AS detail FROM batch b

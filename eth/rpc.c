@@ -7,42 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/http.h"
+#include "eth/rpc_node.h"
 #include "lib/json.h"
 
 #define REPLY_MAX ((size_t)32 << 20)
-
-struct rpc {
-    struct http_client *http;
-    char *url;
-    int64_t timeout_ms;
-    int64_t error;
-    json_int_t next_id;
-};
-
-struct rpc *rpc_new(const char *url, int64_t timeout_ms)
-{
-    struct rpc *r = calloc(1, sizeof(*r));
-
-    if (!r)
-        abort();
-    r->http = http_client_new();
-    r->url = strdup(url);
-    if (!r->url)
-        abort();
-    r->timeout_ms = timeout_ms;
-    r->next_id = 1;
-    return r;
-}
-
-void rpc_free(struct rpc *r)
-{
-    if (!r)
-        return;
-    http_client_free(r->http);
-    free(r->url);
-    free(r);
-}
 
 int64_t rpc_error_code(const struct rpc *r)
 {
@@ -55,13 +23,14 @@ void rpc_tag(uint64_t number, char *out)
 }
 
 /* Send one JSON text, parse what comes back. Takes `body` over. */
-static enum err_code exchange(struct rpc *r, json_t *body, json_t **out, struct err *err)
+static enum err_code exchange(const struct rpc *r, struct rpc_node *node, json_t *body,
+                              json_t **out, struct err *err)
 {
     static const char *const headers[] = {"Content-Type: application/json",
                                           "Accept: application/json", NULL};
     char *text = json_dumps(body, JSON_COMPACT);
     struct http_call call = {.method = "POST",
-                             .url = r->url,
+                             .url = node->url,
                              .headers = headers,
                              .body = text,
                              .timeout_ms = r->timeout_ms,
@@ -73,7 +42,7 @@ static enum err_code exchange(struct rpc *r, json_t *body, json_t **out, struct 
     if (!text)
         return err_set(err, E_INTERNAL, "a call's parameters are no JSON");
     call.body_len = strlen(text);
-    rc = http_do(r->http, &call, &reply, err);
+    rc = http_do(node->http, &call, &reply, err);
     free(text);
     if (rc == E_TOO_LARGE)
         rc = err_set(err, E_PEER, "the node's answer is too large");
@@ -83,6 +52,10 @@ static enum err_code exchange(struct rpc *r, json_t *body, json_t **out, struct 
             rc = err_set(err, E_PEER, "the node answered %d with no JSON", reply.status);
     }
     buf_done(&reply.body);
+    if (rc == E_OK)
+        rpc_node_up(node);
+    else
+        rpc_node_down(node);
     return rc;
 }
 
@@ -129,8 +102,8 @@ static enum err_code open_answer(const json_t *answer, const char *method, json_
     return E_OK;
 }
 
-enum err_code rpc_call(struct rpc *r, const char *method, json_t *params, json_t **out,
-                       struct err *err)
+enum err_code rpc_ask(struct rpc *r, struct rpc_node *node, const char *method, json_t *params,
+                      json_t **out, struct err *err)
 {
     json_int_t id = r->next_id++;
     json_t *answer = NULL;
@@ -138,7 +111,7 @@ enum err_code rpc_call(struct rpc *r, const char *method, json_t *params, json_t
     enum err_code rc;
 
     r->error = 0;
-    rc = exchange(r, request(id, method, params), &answer, err);
+    rc = exchange(r, node, request(id, method, json_incref(params)), &answer, err);
     if (rc != E_OK)
         return rc;
     got = json_object_get(answer, "id");
@@ -180,9 +153,11 @@ static enum err_code sort_answers(const json_t *answers, json_int_t first, struc
 enum err_code rpc_batch(struct rpc *r, struct rpc_item *items, size_t n, struct err *err)
 {
     json_int_t first = r->next_id;
+    struct rpc_node *nodes[RPC_NODES_MAX];
+    size_t n_nodes = rpc_order(r, nodes);
     json_t *body = json_array();
     json_t *answers = NULL;
-    enum err_code rc;
+    enum err_code rc = E_PEER;
 
     r->error = 0;
     for (size_t i = 0; i < n; i++) {
@@ -195,7 +170,11 @@ enum err_code rpc_batch(struct rpc *r, struct rpc_item *items, size_t n, struct 
         json_decref(body);
         return E_OK;
     }
-    rc = exchange(r, body, &answers, err);
+    if (n_nodes == 0)
+        err_set(err, E_PEER, "no node is of the chain");
+    for (size_t i = 0; i < n_nodes && rc != E_OK; i++)
+        rc = exchange(r, nodes[i], json_incref(body), &answers, err);
+    json_decref(body);
     if (rc == E_OK)
         rc = sort_answers(answers, first, items, n, err);
     json_decref(answers);

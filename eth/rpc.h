@@ -13,12 +13,36 @@
  * A JSON-RPC client for an Ethereum node. The node is an outside party: every answer is checked for
  * shape, and a node's error text is for the log only. Decide by nonce and receipt, never by text.
  * One thread each. All calls answer E_PEER for an unusable answer or an error object, E_TIMEOUT.
+ *
+ * Several nodes may stand behind one client. When they disagree:
+ *   - a node of another chain is never used (rpc_expect_chain);
+ *   - heads, nonces, fees and contract reads come from the freshest node that answers; one that
+ *     lags more than RPC_LAG_MAX blocks behind it is asked only when all others fail;
+ *   - a transaction is sent to all of them;
+ *   - a receipt counts when any node has it: nobody may sign again what one node has seen mined;
+ *   - a block is final when more than half of all nodes say so and name the same hash, and the
+ *     lowest of their final blocks is it (rpc_final).
  */
 struct rpc;
 
-/** @url copied; @timeout_ms per call */
-struct rpc *rpc_new(const char *url, int64_t timeout_ms);
+#define RPC_NODES_MAX 8
+#define RPC_LAG_MAX   3
+
+/** @urls one, or several behind commas (RPC_NODES_MAX); copied. @timeout_ms per call and node */
+struct rpc *rpc_new(const char *urls, int64_t timeout_ms);
 void rpc_free(struct rpc *r);
+
+/** From now on only nodes of this chain count; each is asked before its first use. */
+void rpc_expect_chain(struct rpc *r, uint64_t chain_id);
+
+/** How the nodes are: for status and metrics. */
+struct rpc_health {
+    size_t nodes;  /**< configured */
+    size_t usable; /**< of the right chain, answering, not lagging */
+    bool foreign;  /**< one is of another chain */
+    bool split;    /**< they named different blocks as final */
+};
+struct rpc_health rpc_health(const struct rpc *r);
 
 /** Code of the last error object (e.g. -32003); 0 when the last call had none. */
 int64_t rpc_error_code(const struct rpc *r);
@@ -77,6 +101,13 @@ struct rpc_receipt {
     struct address contract; /**< of a deployment */
 };
 
+/** A receipt with what happened. */
+struct rpc_outcome {
+    struct rpc_receipt receipt;
+    struct rpc_log *logs; /**< in the arena */
+    size_t n_logs;
+};
+
 struct rpc_tx {
     struct address from;
     struct address to; /**< zero for a deployment */
@@ -113,6 +144,19 @@ MUST_CHECK enum err_code rpc_logs(struct rpc *r, const struct rpc_filter *f, str
 MUST_CHECK enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out,
                                      struct err *err);
 
+/** The same with its logs, in @a. */
+MUST_CHECK enum err_code rpc_outcome(struct rpc *r, struct digest tx, struct arena *a,
+                                     struct rpc_outcome *out, struct err *err);
+
+/**
+ * The last final block on which more than half of all nodes agree.
+ *
+ * @tag    "finalized" or "safe"; NULL: `depth` blocks below the head
+ * @return E_NOT_FOUND while there is none; E_PEER when the nodes do not agree
+ */
+MUST_CHECK enum err_code rpc_final(struct rpc *r, const char *tag, uint64_t depth, uint64_t *out,
+                                   struct err *err);
+
 /** @return E_NOT_FOUND when the node does not know it */
 MUST_CHECK enum err_code rpc_transaction(struct rpc *r, struct digest tx, struct arena *a,
                                          struct rpc_tx *out, struct err *err);
@@ -146,6 +190,12 @@ struct rpc_view {
 /** eth_call. @out in the arena */
 MUST_CHECK enum err_code rpc_read(struct rpc *r, const struct rpc_view *view, struct arena *a,
                                   struct bytes *out, struct err *err);
+
+/** eth_call in an account's name. An error answer (rpc_error_code() not 0) usually means that it
+ * would revert. @out in the arena */
+MUST_CHECK enum err_code rpc_simulate(struct rpc *r, struct address from,
+                                      const struct rpc_view *view, struct arena *a,
+                                      struct bytes *out, struct err *err);
 
 /** eth_getCode; empty for an account without code. @out in the arena */
 MUST_CHECK enum err_code rpc_code(struct rpc *r, struct address a, const char *tag,

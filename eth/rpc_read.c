@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eth/rpc.h"
+#include "eth/rpc_node.h"
 #include "eth/rpc_shape.h"
 
 /* A call whose result is one quantity. */
@@ -187,17 +187,13 @@ enum err_code rpc_logs(struct rpc *r, const struct rpc_filter *f, struct arena *
 
 /* ---- transactions ---- */
 
-enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out, struct err *err)
+static enum err_code read_receipt(const json_t *v, struct rpc_receipt *out, struct err *err)
 {
     struct rpc_receipt got = {.success = false};
-    const json_t *contract;
+    const json_t *contract = json_object_get(v, "contractAddress");
     uint64_t status = 0;
-    json_t *v = NULL;
-    enum err_code rc =
-        call_object(r, "eth_getTransactionReceipt", one(shape_json(tx.b, sizeof(tx.b))), &v, err);
+    enum err_code rc = shape_u64(json_object_get(v, "status"), "receipt status", &status, err);
 
-    if (rc == E_OK)
-        rc = shape_u64(json_object_get(v, "status"), "receipt status", &status, err);
     if (rc == E_OK)
         rc = shape_u64(json_object_get(v, "blockNumber"), "receipt block", &got.block, err);
     if (rc == E_OK)
@@ -207,13 +203,45 @@ enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *o
         rc = shape_u64(json_object_get(v, "gasUsed"), "gas used", &got.gas_used, err);
     if (rc == E_OK && json_object_get(v, "effectiveGasPrice"))
         rc = shape_u64(json_object_get(v, "effectiveGasPrice"), "gas price", &got.gas_price, err);
-    contract = json_object_get(v, "contractAddress");
     if (rc == E_OK && json_is_string(contract)) {
         got.has_contract = true;
         rc = shape_fixed(contract, "contract address", got.contract.b, 20, err);
     }
-    json_decref(v);
     got.success = status == 1;
+    if (rc == E_OK)
+        *out = got;
+    return rc;
+}
+
+enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out, struct err *err)
+{
+    json_t *v = NULL;
+    enum err_code rc = rpc_any_receipt(r, tx, &v, err);
+
+    if (rc == E_OK)
+        rc = read_receipt(v, out, err);
+    json_decref(v);
+    return rc;
+}
+
+enum err_code rpc_outcome(struct rpc *r, struct digest tx, struct arena *a, struct rpc_outcome *out,
+                          struct err *err)
+{
+    struct rpc_outcome got = {.n_logs = 0};
+    const json_t *logs;
+    json_t *v = NULL;
+    enum err_code rc = rpc_any_receipt(r, tx, &v, err);
+
+    if (rc == E_OK)
+        rc = read_receipt(v, &got.receipt, err);
+    logs = json_object_get(v, "logs");
+    if (rc == E_OK && !json_is_array(logs))
+        rc = err_set(err, E_PEER, "the receipt has no list of logs");
+    if (rc == E_OK)
+        got.logs = arena_alloc(a, (json_array_size(logs) + 1) * sizeof(*got.logs));
+    for (size_t i = 0; rc == E_OK && i < json_array_size(logs); i++)
+        rc = read_log(json_array_get(logs, i), a, &got.logs[got.n_logs++], err);
+    json_decref(v);
     if (rc == E_OK)
         *out = got;
     return rc;
@@ -245,18 +273,6 @@ enum err_code rpc_transaction(struct rpc *r, struct digest tx, struct arena *a, 
     json_decref(v);
     if (rc == E_OK)
         *out = got;
-    return rc;
-}
-
-enum err_code rpc_send_raw(struct rpc *r, struct bytes raw, struct digest *hash, struct err *err)
-{
-    json_t *v = NULL;
-    enum err_code rc =
-        rpc_call(r, "eth_sendRawTransaction", one(shape_json(raw.p, raw.n)), &v, err);
-
-    if (rc == E_OK)
-        rc = shape_fixed(v, "transaction hash", hash->b, sizeof(hash->b), err);
-    json_decref(v);
     return rc;
 }
 
@@ -319,6 +335,14 @@ enum err_code rpc_read(struct rpc *r, const struct rpc_view *view, struct arena 
                        struct bytes *out, struct err *err)
 {
     json_t *params = json_pack("[o, s]", call_object_of(NULL, view->to, view->data), view->tag);
+
+    return call_bytes(r, "eth_call", params, a, out, err);
+}
+
+enum err_code rpc_simulate(struct rpc *r, struct address from, const struct rpc_view *view,
+                           struct arena *a, struct bytes *out, struct err *err)
+{
+    json_t *params = json_pack("[o, s]", call_object_of(&from, view->to, view->data), view->tag);
 
     return call_bytes(r, "eth_call", params, a, out, err);
 }

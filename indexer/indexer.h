@@ -6,8 +6,8 @@
 
 #include "core/id.h"
 #include "db/conn.h"
+#include "eth/finality.h"
 #include "eth/rpc.h"
-#include "indexer/finality.h"
 #include "lib/arena.h"
 
 /** The indexer: reads final blocks of one chain into the database. Holds no key. One thread. */

@@ -6,7 +6,7 @@
 
 #include "db/conn.h"
 #include "eth/rpc.h"
-#include "indexer/finality.h"
+#include "eth/finality.h"
 #include "lib/arena.h"
 
 /** Who books the logs of final blocks. Must be safe twice: a range is repeated after a crash. */

@@ -15,6 +15,8 @@
  * Gateway: g4 COMMIT sent · g5 committed, not queued · g6 queued, not replied · g7 half a reply.
  * Checks: v1 read · v2 verdict made · v3 COMMIT sent · v4 committed.
  * Keeper: o1 picked · o2 effect done · o3 before the mark · o4 a resync half way.
+ * Relayer: r1 batch formed · r2 nonce reserved · r3 signed and stored · r4 sent, answer unread · r5
+ * sent, recorded · r6 mined · r7 final, not booked · r8 replacement stored, not sent.
  */
 #ifdef OGPU_KILLPOINTS
 #define KILLPOINT(name) killpoint_hit(name)

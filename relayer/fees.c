@@ -41,3 +41,20 @@ enum err_code fees_bump(const struct fees *last, const struct fees *now, const s
     *out = next;
     return E_OK;
 }
+
+enum err_code fees_cost(const struct fees *fees, uint64_t gas, struct wei *out, struct err *err)
+{
+    /* In 32-bit halves: the product has 128 bits. */
+    struct wei low = wei_from_u64((gas & UINT32_MAX) * (fees->max_fee & UINT32_MAX));
+    struct wei a = wei_from_u64((gas >> 32) * (fees->max_fee & UINT32_MAX));
+    struct wei b = wei_from_u64((gas & UINT32_MAX) * (fees->max_fee >> 32));
+    struct wei middle = {{0}};
+    struct wei high = {.limb = {0, (gas >> 32) * (fees->max_fee >> 32)}};
+    enum err_code rc = wei_add(a, b, &middle, err);
+
+    middle =
+        (struct wei){.limb = {middle.limb[0] << 32, middle.limb[0] >> 32 | middle.limb[1] << 32}};
+    if (rc == E_OK)
+        rc = wei_add(low, middle, &low, err);
+    return rc == E_OK ? wei_add(low, high, out, err) : rc;
+}

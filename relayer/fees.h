@@ -2,6 +2,7 @@
 #ifndef RELAYER_FEES_H
 #define RELAYER_FEES_H
 
+#include "core/money.h"
 #include "lib/err.h"
 
 #include <stdbool.h>
@@ -30,5 +31,9 @@ struct fees fees_first(uint64_t base_fee, uint64_t tip, const struct fee_cap *ca
  */
 MUST_CHECK enum err_code fees_bump(const struct fees *last, const struct fees *now,
                                    const struct fee_cap *cap, struct fees *out, struct err *err);
+
+/** What `gas` can cost at most. @return E_RANGE never for 64-bit figures */
+MUST_CHECK enum err_code fees_cost(const struct fees *fees, uint64_t gas, struct wei *out,
+                                   struct err *err);
 
 #endif

@@ -3,34 +3,81 @@
 #include "eth/entries.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
+#include "lib/killpoint.h"
 #include "lib/log.h"
 #include "relayer/roots.h"
 
-enum err_code relayer_form(struct relayer *r, struct err *err)
+/* Whether the market asks so much that batches had better wait. */
+static enum err_code is_dear(struct relayer *r, bool *out, struct err *err)
 {
-    struct sql_batch_form in = {.min_age_s = (int32_t)r->batch_age_s,
-                                .min_count = (int32_t)r->batch_count,
-                                .max_count = (int32_t)r->batch_max,
-                                .idle_s = (int32_t)r->life.beat_s,
-                                .has_idle_s = r->life.beat_s > 0,
-                                .born = (int64_t)r->life.born * 1000000};
+    struct fees now;
+    enum err_code rc;
+
+    *out = false;
+    if (r->batching.calm_fee == 0)
+        return E_OK;
+    rc = relayer_fees_now(r, &now, err);
+    if (rc == E_OK)
+        *out = (r->legacy ? now.max_fee : (now.max_fee - now.tip) / 2) > r->batching.calm_fee;
+    return rc;
+}
+
+static struct sql_batch_form terms(const struct relayer *r, bool dear)
+{
+    const struct batching *b = &r->batching;
+    bool halved = r->form_max > 0 && r->form_max < b->max_count;
+    bool capped = r->facts.day_cap <= INT64_MAX / 2;
+    struct sql_batch_form in = {.min_age_s = (int32_t)(dear ? b->wait_s : b->age_s),
+                                .min_count = (int32_t)(dear ? INT32_MAX : b->count),
+                                .max_count = (int32_t)(halved ? r->form_max : b->max_count),
+                                .min_units = b->min_units,
+                                .has_min_units = b->min_units > 0 && !dear,
+                                .max_units = b->max_units,
+                                .has_max_units = b->max_units > 0,
+                                .idle_s = (int32_t)r->beat_s,
+                                .has_idle_s = r->beat_s > 0,
+                                .born = (int64_t)r->facts.born * 1000000,
+                                .day_units = capped ? (int64_t)r->facts.day_cap : 0,
+                                .has_day_units = capped};
+
+    /* What was in a batch that was refused has waited long enough. */
+    if (halved)
+        in.min_age_s = 0;
+    return in;
+}
+
+enum err_code relayer_form(struct relayer *r, bool *formed, struct err *err)
+{
     const struct sql_batch_form_row *row;
+    struct sql_batch_form in;
     uint8_t random[10];
     char id[ID_TEXT_MAX];
     const void *rows;
     size_t n;
-    enum err_code rc;
+    bool dear;
+    enum err_code rc = is_dear(r, &dear, err);
 
+    *formed = false;
+    if (rc != E_OK)
+        return rc;
+    in = terms(r, dear);
     random_bytes(random, sizeof(random));
     in.id = id_make(clock_wall_us() / 1000, random);
     rc = db_run(r->db, SQL_BATCH_FORM, &in, 1, r->arena, &rows, &n, err);
     if (rc != E_OK)
         return rc;
     row = rows;
+    if (text_is(row->outcome, "quota"))
+        alarm_raise(&r->alarms, ALARM_DAY_CAP, "payouts wait for the next day: daily cap %llu",
+                    (unsigned long long)r->facts.day_cap);
+    else
+        alarm_clear(&r->alarms, ALARM_DAY_CAP);
     if (!text_is(row->outcome, "ok"))
         return E_OK;
+    *formed = true;
     id_format(ID_BATCH, in.id, id);
     log_info("batch_formed", "batch=%s epoch=%lld", id, (long long)row->epoch);
+    KILLPOINT("r1");
     return E_OK;
 }
 

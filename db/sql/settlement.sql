@@ -4,26 +4,31 @@
 -- name: batch_form
 -- Gathers unbatched payable entries whose payee and payer the chain knows (final registrations) into the next epoch, once they
 -- are enough, worth enough or old enough. All of them together stay below max_units, one unit of each entry being room for the
--- dust that earlier batches carried over. A gateway that has nothing to list for idle_s settles an empty batch all the same
--- (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do, when a forced exit has begun, and
--- while a batch that is not ours stands on chain. The advisory lock admits one former at a time; who takes a batch back
+-- dust that earlier batches carried over; what unconfirmed batches and those of this day (UTC) declared counts against day_units.
+-- 'quota' when something waits for the next day only. A gateway that has nothing to list for idle_s settles an empty batch all the
+-- same (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do, when a forced exit has begun,
+-- and while a batch that is not ours stands on chain. The advisory lock admits one former at a time; who takes a batch back
 -- (book_voided) takes it too. A payer has spent the fee as well. A counter's figure is what all standing batches carry, and what
 -- is declared is what they have not declared together: a voided batch's growth is declared again.
 -- class: slow
--- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time
--- returns: call int4, outcome text, epoch int8
+-- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time, day_units int8?
+-- returns: call int4, epoch int8, outcome text
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
 -- work:
 WITH c AS MATERIALIZED (
     SELECT ($1::uuid[])[1] AS id, ($2::int4[])[1] AS min_age_s, ($3::int4[])[1] AS min_count, ($4::int4[])[1] AS max_count,
-           ($5::int8[])[1] * 1000000000000::numeric AS min_value, ($6::int8[])[1] * 1000000000000::numeric AS max_value,
+           ($5::int8[])[1] * 1000000000000::numeric AS min_value,
+           LEAST(($6::int8[])[1], ($9::int8[])[1] - (SELECT COALESCE(sum(increase_units), 0) FROM batch
+                 WHERE state IN ('batched', 'submitted') OR settled_at >= date_trunc('day', ogpu_now(), 'UTC'))) * 1000000000000::numeric AS max_value,
            ($7::int4[])[1] AS idle_s, ogpu_ts(COALESCE(($8::int8[])[1], 0)) AS born, ogpu_now() AS at
 ), s AS MATERIALIZED (
     SELECT l.id, l.ref, l.kind, l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee, l.at FROM ledger_entry l
       JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
       LEFT JOIN ledger_entry f ON l.kind = 'accept' AND f.ref = l.ref AND f.kind = 'fee'
-     WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL AND l.amount + 1000000000000 <= (SELECT COALESCE(max_value, 'Infinity') FROM c)
+     WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL
+       AND l.amount + 1000000000000 <= (SELECT COALESCE(max_value, 'Infinity') FROM c)
+       AND NOT EXISTS (SELECT FROM parked_entry k, c WHERE k.ref = l.ref AND k.kind = l.kind AND k.until > c.at)
      ORDER BY l.id LIMIT (SELECT max_count FROM c)
 ), e AS MATERIALIZED (
     SELECT * FROM (SELECT s.*, sum(amount + 1000000000000) OVER (ORDER BY id) AS running FROM s) x
@@ -56,7 +61,13 @@ WITH c AS MATERIALIZED (
 ), u AS (
     UPDATE ledger_entry l SET batch_id = go.id FROM e, go WHERE l.ref = e.ref AND l.kind = e.kind
 )
-SELECT 0 AS call, CASE WHEN go.id IS NULL THEN 'busy' ELSE 'ok' END AS outcome, COALESCE(go.epoch, 0) AS epoch FROM c LEFT JOIN go ON true;
+SELECT 0 AS call, COALESCE(go.epoch, 0) AS epoch,
+       CASE WHEN go.id IS NOT NULL THEN 'ok' WHEN c.max_value IS NOT NULL AND EXISTS (
+                 SELECT FROM ledger_entry l JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL
+                   JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
+                  WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL AND l.amount + 1000000000000 > c.max_value
+                    AND l.at <= c.at - c.min_age_s * interval '1 second') THEN 'quota' ELSE 'busy' END AS outcome
+  FROM c LEFT JOIN go ON true;
 
 -- name: batch_items
 -- The items of a batch in entry order.
@@ -86,6 +97,108 @@ WITH c AS MATERIALIZED (
 )
 SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
+-- name: batch_drop
+-- Dissolves the newest batch while nothing was ever signed for it: its entries are free again, or parked until a time when a reason
+-- is given. Its nonce, if reserved, stays in the lane for the next batch. Says how many entries it held.
+-- class: slow
+-- params: id uuid, reason text?, park_s int4
+-- returns: call int4, outcome text, entries int8
+-- lock: former
+SELECT pg_advisory_xact_lock(7301);
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT ($1::uuid[])[1] AS id, ($2::text[])[1] AS reason, ($3::int4[])[1] AS park_s, ogpu_now() AS at
+), d AS MATERIALIZED (
+    SELECT b.id, c.reason, c.park_s, c.at FROM c JOIN batch b ON b.id = c.id
+     WHERE b.state = 'batched' AND b.epoch = (SELECT max(epoch) FROM batch WHERE state <> 'dropped')
+       AND NOT EXISTS (SELECT FROM chain_tx t WHERE t.batch_id = b.id)
+), l AS (
+    UPDATE ledger_entry e SET batch_id = NULL FROM d WHERE e.batch_id = d.id RETURNING e.ref, e.kind
+), p AS (
+    INSERT INTO parked_entry (ref, kind, reason, at, until)
+    SELECT l.ref, l.kind, d.reason, d.at, d.at + d.park_s * interval '1 second' FROM l, d WHERE d.reason IS NOT NULL
+    ON CONFLICT (ref, kind) DO UPDATE SET reason = EXCLUDED.reason, at = EXCLUDED.at, until = EXCLUDED.until
+), n AS (
+    UPDATE chain_nonce k SET batch_id = NULL FROM d WHERE k.batch_id = d.id
+), o AS (
+    UPDATE attempt y SET scored_in = NULL FROM d WHERE y.scored_in = d.id
+), s AS (
+    DELETE FROM score_leaf y USING d WHERE y.batch_id = d.id
+), k AS (
+    UPDATE counter SET total = counter.total - q.amount, gain_units = counter.gain_units - q.gain
+      FROM (SELECT i.account_id, i.counter, i.amount, i.gain_units AS gain FROM d JOIN batch_item i ON i.batch_id = d.id) q
+     WHERE counter.account_id = q.account_id AND counter.counter = q.counter
+), i AS (
+    DELETE FROM batch_item i USING d WHERE i.batch_id = d.id
+), b AS (
+    DELETE FROM batch b USING d WHERE b.id = d.id
+)
+SELECT 0 AS call, CASE WHEN d.id IS NULL THEN 'busy' ELSE 'ok' END AS outcome, (SELECT count(*) FROM l) AS entries FROM c LEFT JOIN d ON true;
+
+-- name: batch_size
+-- How many ledger entries a batch holds.
+-- class: read
+-- params: id uuid
+-- returns: entries int8
+SELECT count(*) AS entries FROM ledger_entry WHERE batch_id = $1;
+
+-- name: nonce_reserve
+-- The batch's place in a sender's lane, before anything is signed: the one it has, else the lowest that a dissolved batch left, else
+-- the next. `mined` is how many the chain counts for the sender: lower ones without bytes of ours were used by somebody else, and are
+-- recorded as that many `foreign`.
+-- class: slow
+-- params: batch uuid, sender bytea, mined int8
+-- returns: call int4, outcome text, nonce int8, strangers int8
+-- lock: lane
+SELECT pg_advisory_xact_lock(7303);
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT ($1::uuid[])[1] AS batch, ($2::bytea[])[1] AS sender, ($3::int8[])[1] AS mined, ogpu_now() AS at
+), k AS MATERIALIZED (
+    SELECT n.nonce, n.batch_id, n.nonce >= c.mined OR EXISTS (SELECT FROM chain_tx t WHERE t.sender = n.sender AND t.nonce = n.nonce) AS good
+      FROM chain_nonce n JOIN c USING (sender) WHERE n.state = 'ours'
+), top AS MATERIALIZED (
+    SELECT GREATEST((SELECT max(t.nonce) + 1 FROM chain_tx t WHERE t.sender = c.sender), (SELECT max(n.nonce) + 1 FROM chain_nonce n WHERE n.sender = c.sender)) AS next FROM c
+), pick AS MATERIALIZED (
+    SELECT COALESCE((SELECT nonce FROM k WHERE good AND k.batch_id = c.batch), (SELECT min(nonce) FROM k WHERE good AND batch_id IS NULL),
+                    GREATEST(top.next, c.mined)) AS nonce FROM c, top
+), f AS (
+    UPDATE chain_nonce n SET state = 'foreign' FROM c, k WHERE n.sender = c.sender AND n.nonce = k.nonce AND NOT k.good RETURNING n.nonce
+), s AS (
+    INSERT INTO chain_nonce (sender, nonce, state, at)
+    SELECT c.sender, g, 'foreign', c.at FROM c, top, generate_series(top.next, c.mined - 1) g WHERE top.next IS NOT NULL RETURNING nonce
+), w AS (
+    INSERT INTO chain_nonce (sender, nonce, batch_id, at) SELECT c.sender, pick.nonce, c.batch, c.at FROM c, pick
+    ON CONFLICT (sender, nonce) DO UPDATE SET batch_id = EXCLUDED.batch_id
+)
+SELECT 0 AS call, 'ok' AS outcome, pick.nonce, (SELECT count(*) FROM f) + (SELECT count(*) FROM s) AS strangers FROM pick;
+
+-- name: nonce_lost
+-- A final block holds somebody else's transaction at this nonce: the batch needs another place in the lane.
+-- class: slow
+-- params: sender bytea, nonce int8
+-- returns: call int4, outcome text
+-- lock: lane
+SELECT pg_advisory_xact_lock(7303);
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT ($1::bytea[])[1] AS sender, ($2::int8[])[1] AS nonce
+), w AS (
+    INSERT INTO chain_nonce (sender, nonce, state, at) SELECT sender, nonce, 'foreign', ogpu_now() FROM c
+    ON CONFLICT (sender, nonce) DO UPDATE SET state = 'foreign'
+)
+SELECT 0 AS call, 'ok' AS outcome FROM c;
+
+-- name: gas_spent
+-- What a sender's transactions of this day (UTC) cost, and what those on their way cost at most, in wei.
+-- class: read
+-- params: sender bytea
+-- returns: spent wei
+SELECT COALESCE(sum(cost), 0)::text AS spent
+  FROM (SELECT COALESCE(max(gas_used::numeric * gas_price) FILTER (WHERE state IN ('mined', 'final')), max(gas::numeric * max_fee), 0) AS cost
+          FROM chain_tx t WHERE sender = $1 AND NOT EXISTS (SELECT FROM chain_nonce n WHERE n.sender = t.sender AND n.nonce = t.nonce AND n.state = 'foreign')
+         GROUP BY nonce HAVING COALESCE(max(updated_at) FILTER (WHERE state IN ('mined', 'final')), 'infinity') >= date_trunc('day', ogpu_now(), 'UTC')) x;
+
 -- name: batch_unsettled
 -- Batches that are on their way, in epoch order; none once a forced exit has begun.
 -- class: read
@@ -97,56 +210,53 @@ SELECT id, epoch, state, increase_units, entries, root, score_root, log_root FRO
 -- name: chain_tx_store
 -- A signed transaction with its bytes, before it leaves. A nonce belongs to one batch for ever.
 -- class: slow
--- params: hash bytea, batch uuid, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei
+-- params: hash bytea, batch uuid, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei, gas int8?
 -- returns: call int4, outcome text
 -- lock: batch
 SELECT id FROM batch WHERE id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.hash, u.batch, u.sender, u.nonce, u.raw, u.max_fee::wei AS max_fee, u.tip::wei AS tip, n.at
-      FROM unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::int8[], $5::bytea[], $6::text[], $7::text[])
-           WITH ORDINALITY AS u(hash, batch, sender, nonce, raw, max_fee, tip, o), (SELECT ogpu_now() AS at) n
+    SELECT (o - 1)::int4 AS call, u.hash, u.batch, u.sender, u.nonce, u.raw, u.max_fee::wei AS max_fee, u.tip::wei AS tip, u.gas, n.at
+      FROM unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::int8[], $5::bytea[], $6::text[], $7::text[], $8::int8[])
+           WITH ORDINALITY AS u(hash, batch, sender, nonce, raw, max_fee, tip, gas, o), (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
     SELECT c.*, CASE WHEN EXISTS (SELECT FROM chain_tx t WHERE t.hash = c.hash) THEN 'made'
-                     WHEN EXISTS (SELECT FROM chain_tx t WHERE t.sender = c.sender AND t.nonce = c.nonce AND t.batch_id <> c.batch) THEN 'nonce_used'
+                     WHEN EXISTS (SELECT FROM chain_tx t WHERE t.sender = c.sender AND t.nonce = c.nonce AND t.batch_id <> c.batch)
+                       OR EXISTS (SELECT FROM chain_nonce n WHERE n.sender = c.sender AND n.nonce = c.nonce
+                                                              AND (n.batch_id <> c.batch OR n.state = 'foreign')) THEN 'nonce_used'
                      ELSE 'ok' END AS fate
       FROM c
 ), w AS (
-    INSERT INTO chain_tx (hash, batch_id, sender, nonce, raw, max_fee, tip, state, created_at, updated_at)
-    SELECT hash, batch, sender, nonce, raw, max_fee, tip, 'signed', at, at FROM f WHERE fate = 'ok'
+    INSERT INTO chain_tx (hash, batch_id, sender, nonce, raw, max_fee, tip, gas, state, created_at, updated_at)
+    SELECT hash, batch, sender, nonce, raw, max_fee, tip, gas, 'signed', at, at FROM f WHERE fate = 'ok'
 )
 SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
 -- name: chain_tx_list
--- Everything signed for a batch, newest first.
+-- Everything signed for a batch, newest first. lost: a stranger's transaction took its nonce.
 -- class: read
 -- params: batch uuid
--- returns: hash bytea, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei, state text, block_no int8?, created_at time, updated_at time
-SELECT hash, sender, nonce, raw, max_fee::text AS max_fee, tip::text AS tip, state, block_no, ogpu_us(created_at) AS created_at, ogpu_us(updated_at) AS updated_at
-  FROM chain_tx WHERE batch_id = $1 ORDER BY created_at DESC, hash;
+-- returns: hash bytea, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei, state text, block_no int8?, created_at time, updated_at time, lost bool
+SELECT t.hash, t.sender, t.nonce, t.raw, t.max_fee::text AS max_fee, t.tip::text AS tip, t.state, t.block_no, ogpu_us(t.created_at) AS created_at, ogpu_us(t.updated_at) AS updated_at,
+       COALESCE(n.state = 'foreign', false) AS lost
+  FROM chain_tx t LEFT JOIN chain_nonce n ON n.sender = t.sender AND n.nonce = t.nonce WHERE t.batch_id = $1 ORDER BY t.created_at DESC, t.hash;
 
 -- name: chain_tx_seen
 -- Where a transaction was seen: 'sent' (handed to a node), 'mined' in a block, or 'sent' again after a reorg. Never moves a final one.
 -- class: slow
--- params: hash bytea, state text, block_no int8?
+-- params: hash bytea, state text, block_no int8?, gas_used int8?, gas_price wei?
 -- returns: call int4, outcome text
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, hash, state, block_no FROM unnest($1::bytea[], $2::text[], $3::int8[]) WITH ORDINALITY AS u(hash, state, block_no, o)
+    SELECT (o - 1)::int4 AS call, hash, state, block_no, gas_used, gas_price::wei AS gas_price
+      FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[], $5::text[]) WITH ORDINALITY AS u(hash, state, block_no, gas_used, gas_price, o)
 ), t AS (
-    UPDATE chain_tx x SET state = c.state, block_no = c.block_no, updated_at = ogpu_now()
+    UPDATE chain_tx x SET state = c.state, block_no = c.block_no, gas_used = c.gas_used, gas_price = c.gas_price, updated_at = ogpu_now()
       FROM c WHERE x.hash = c.hash AND x.state <> 'final' RETURNING x.hash, x.batch_id
 ), b AS (
     UPDATE batch SET state = 'submitted', tx_hash = t.hash FROM t WHERE batch.id = t.batch_id AND batch.state IN ('batched', 'submitted')
 )
 SELECT c.call, CASE WHEN t.hash IS NULL THEN 'not_found' ELSE 'ok' END AS outcome FROM c LEFT JOIN t USING (hash) ORDER BY c.call;
-
--- name: sender_nonce
--- The next nonce our own record knows for a sender; -1 when it never signed.
--- class: read
--- params: sender bytea
--- returns: next int8
-SELECT COALESCE(max(nonce) + 1, -1) AS next FROM chain_tx WHERE sender = $1;
 
 -- name: settlement_list
 -- Newest first; `before` 0 starts at the end.

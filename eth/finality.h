@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef INDEXER_FINALITY_H
-#define INDEXER_FINALITY_H
+#ifndef ETH_FINALITY_H
+#define ETH_FINALITY_H
 
 #include "eth/rpc.h"
 

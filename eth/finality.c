@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "indexer/finality.h"
+#include "eth/finality.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,14 +30,5 @@ enum err_code finality_parse(const char *s, struct finality *out, struct err *er
 enum err_code finality_block(const struct finality *f, struct rpc *rpc, uint64_t *out,
                              struct err *err)
 {
-    struct rpc_block block;
-    enum err_code rc = rpc_block(rpc, f->tag ? f->tag : "latest", &block, err);
-
-    if (rc != E_OK)
-        return rc;
-    if (block.number < f->depth)
-        return err_set(err, E_NOT_FOUND, "the chain is not %llu blocks high yet",
-                       (unsigned long long)f->depth);
-    *out = block.number - f->depth;
-    return E_OK;
+    return rpc_final(rpc, f->tag, f->depth, out, err);
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "relayer/options.h"
+
+#include <stddef.h>
+
+#include "eth/address.h"
+#include "lib/config.h"
+
+struct options {
+    const char *database_url;
+    const char *rpc_url;
+    const char *settlement;
+    const char *key_file;
+    const char *password_file;
+    const char *finality;
+    const char *budget;
+    int64_t chain_id;
+    int64_t batch_age_s;
+    int64_t batch_count;
+    int64_t batch_max;
+    int64_t batch_min_units;
+    int64_t batch_max_units;
+    int64_t calm_gwei;
+    int64_t batch_wait_s;
+    int64_t park_s;
+    int64_t in_flight_max;
+    int64_t resend_s;
+    int64_t bump_s;
+    int64_t max_fee_gwei;
+    int64_t max_tip_gwei;
+    int64_t keepalive_s;
+    int64_t poll_ms;
+};
+
+#define AT(member) offsetof(struct options, member)
+#define FOREVER_S  31536000
+#define GWEI       1000000000U
+
+static const struct config_row rows[] = {
+    {"DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, AT(database_url), "PostgreSQL"},
+    {"L1_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, AT(rpc_url),
+     "JSON-RPC endpoints of the chain, one or several behind commas"},
+    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, AT(chain_id),
+     "chain id the nodes must have"},
+    {"L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, AT(settlement),
+     "address of the Settlement contract"},
+    {"OGPU_SETTLER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, AT(key_file),
+     "the settler's key, mode 0600: 64 hex digits, or a keystore V3"},
+    {"OGPU_SETTLER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, AT(password_file),
+     "password of a keystore, mode 0600"},
+    {"OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, AT(finality),
+     "tag:finalized, tag:safe or depth:N"},
+    {"OGPU_BATCH_AGE_S", CONFIG_INT, "60", 0, FOREVER_S, false, AT(batch_age_s),
+     "settle when the oldest payable is this old"},
+    {"OGPU_BATCH_COUNT", CONFIG_INT, "1000", 1, 4000, false, AT(batch_count),
+     "settle when this many payables wait"},
+    {"OGPU_BATCH_UNITS", CONFIG_INT, "0", 0, INT64_MAX, false, AT(batch_min_units),
+     "settle when they are worth this many units of 10^-6; 0: no such rule"},
+    {"OGPU_BATCH_MAX", CONFIG_INT, "2000", 1, 4000, false, AT(batch_max),
+     "ledger entries in one batch"},
+    {"OGPU_BATCH_MAX_UNITS", CONFIG_INT, "0", 0, INT64_MAX, false, AT(batch_max_units),
+     "units that one batch declares at most; 0: no limit of ours"},
+    {"OGPU_CALM_GWEI", CONFIG_INT, "0", 0, 1000000000, false, AT(calm_gwei),
+     "above this base fee batches wait; 0: never"},
+    {"OGPU_BATCH_WAIT_S", CONFIG_INT, "3600", 0, FOREVER_S, false, AT(batch_wait_s),
+     "but no longer than this"},
+    {"OGPU_PARK_S", CONFIG_INT, "86400", 1, FOREVER_S, false, AT(park_s),
+     "a payout that the contract refuses is tried again after"},
+    {"OGPU_IN_FLIGHT_MAX", CONFIG_INT, "64", 1, 256, false, AT(in_flight_max),
+     "batches signed and not yet final at once"},
+    {"OGPU_RESEND_S", CONFIG_INT, "12", 1, FOREVER_S, false, AT(resend_s),
+     "say an unmined transaction again after"},
+    {"OGPU_BUMP_S", CONFIG_INT, "48", 1, FOREVER_S, false, AT(bump_s),
+     "raise an unmined transaction's fee after"},
+    {"OGPU_MAX_FEE_GWEI", CONFIG_INT, "500", 1, 1000000000, false, AT(max_fee_gwei),
+     "highest fee per gas"},
+    {"OGPU_MAX_TIP_GWEI", CONFIG_INT, "20", 0, 1000000000, false, AT(max_tip_gwei),
+     "highest priority fee per gas"},
+    {"OGPU_GAS_BUDGET_WEI", CONFIG_TEXT, "0", 0, 0, false, AT(budget),
+     "wei of gas a day (UTC); nothing is signed beyond it; 0: no limit"},
+    {"OGPU_KEEPALIVE_S", CONFIG_INT, "0", 0, FOREVER_S, false, AT(keepalive_s),
+     "settle at least this often, else anyone may begin the forced exit; 0: as the contract needs"},
+    {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, AT(poll_ms), "pause between rounds"},
+};
+
+void relayer_help(void)
+{
+    config_help(rows, ARRAY_LEN(rows));
+}
+
+static void fill(const struct options *o, struct relayer *r)
+{
+    *r = (struct relayer){
+        .chain_id = (uint64_t)o->chain_id,
+        .in_flight_max = o->in_flight_max,
+        .resend_s = o->resend_s,
+        .bump_s = o->bump_s,
+        .keepalive_s = o->keepalive_s,
+        .cap = {(uint64_t)o->max_fee_gwei * GWEI, (uint64_t)o->max_tip_gwei * GWEI}};
+    r->batching = (struct batching){.age_s = o->batch_age_s,
+                                    .count = o->batch_count,
+                                    .min_units = o->batch_min_units,
+                                    .max_count = o->batch_max,
+                                    .max_units = o->batch_max_units,
+                                    .calm_fee = (uint64_t)o->calm_gwei * GWEI,
+                                    .wait_s = o->batch_wait_s,
+                                    .park_s = o->park_s};
+}
+
+enum err_code relayer_open(struct relayer *r, int argc, char **argv, int64_t *poll_ms,
+                           struct err *err)
+{
+    struct options o;
+    enum err_code rc = config_load(rows, ARRAY_LEN(rows), argc, argv, &o, err);
+
+    if (rc != E_OK)
+        return rc;
+    fill(&o, r);
+    *poll_ms = o.poll_ms;
+    if (!address_parse(text_of(o.settlement), &r->settlement))
+        return err_set(err, E_CONFIG, "L1_SETTLEMENT must be an address");
+    if (!wei_parse(text_of(o.budget), &r->budget))
+        return err_set(err, E_CONFIG, "OGPU_GAS_BUDGET_WEI must be a number of wei");
+    rc = finality_parse(o.finality, &r->finality, err);
+    if (rc == E_OK)
+        rc = key_open_file(o.key_file, o.password_file, &r->key, err);
+    if (rc != E_OK)
+        return rc;
+    r->sender = key_address(r->key);
+    r->arena = arena_new();
+    r->rpc = rpc_new(o.rpc_url, 10000);
+    rc = db_conn_open(o.database_url, &r->db, err);
+    if (rc == E_OK && !db_try_lock(r->db, RELAYER_LOCK))
+        return err_set(err, E_BUSY, "another relayer holds the lock: one per key");
+    return rc;
+}
+
+void relayer_close(struct relayer *r)
+{
+    db_conn_close(r->db);
+    rpc_free(r->rpc);
+    key_free(r->key);
+    arena_free(r->arena);
+}
+
+enum err_code relayer_check_chain(struct relayer *r, struct err *err)
+{
+    struct rpc_block head;
+    uint64_t id;
+    enum err_code rc;
+
+    rpc_expect_chain(r->rpc, r->chain_id);
+    rc = rpc_chain_id(r->rpc, &id, err);
+    if (rc != E_OK && rpc_health(r->rpc).foreign && rpc_health(r->rpc).usable == 0)
+        return err_set(err, E_CONFIG, "the node is of another chain than %llu",
+                       (unsigned long long)r->chain_id);
+    if (rc == E_OK)
+        rc = rpc_block(r->rpc, "latest", &head, err);
+    if (rc == E_OK)
+        r->legacy = head.base_fee == 0;
+    return rc == E_OK ? relayer_facts(r, err) : rc;
+}

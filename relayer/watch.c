@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What became of a batch's transactions. All hashes ever signed for it are asked for, since any of
+ * them may be the one that was mined; what is told counts by nonce and receipt, never by a node's
+ * words.
+ */
+#include <string.h>
+
+#include "eth/abi.h"
+#include "lib/clock.h"
+#include "lib/killpoint.h"
+#include "lib/log.h"
+#include "relayer/relayer.h"
+
+/* settle() leaves one event that says what it did; without it something else is at that address. */
+static bool says_settled(const struct relayer *r, const struct batch *batch,
+                         const struct rpc_outcome *outcome)
+{
+    struct digest topic = abi_topic(ABI_EV_SETTLED);
+
+    for (size_t i = 0; i < outcome->n_logs; i++) {
+        const struct rpc_log *log = &outcome->logs[i];
+        struct abi_value v[6];
+        uint64_t epoch;
+        uint64_t increase;
+
+        if (memcmp(&log->address, &r->settlement, sizeof(log->address)) != 0 ||
+            log->abi.n_topics == 0 || memcmp(&log->abi.topics[0], &topic, sizeof(topic)) != 0 ||
+            abi_event(ABI_EV_SETTLED, &log->abi, v, ARRAY_LEN(v), NULL) != E_OK)
+            continue;
+        if (abi_to_u64(&v[0], &epoch) && epoch == (uint64_t)batch->epoch &&
+            memcmp(v[1].word, batch->root.b, 32) == 0 && abi_to_u64(&v[2], &increase) &&
+            increase == (uint64_t)batch->increase_units)
+            return true;
+    }
+    return false;
+}
+
+/* A mined transaction must have done what it was for. */
+static enum err_code judge(struct relayer *r, const struct batch *batch,
+                           const struct rpc_outcome *outcome, struct err *err)
+{
+    if (!outcome->receipt.success) {
+        alarm_raise(&r->alarms, ALARM_REVERTED, "settle of epoch %lld reverted in block %llu",
+                    (long long)batch->epoch, (unsigned long long)outcome->receipt.block);
+        return err_set(err, E_INTERNAL,
+                       "settle of epoch %lld reverted in block %llu: settlement stops here",
+                       (long long)batch->epoch, (unsigned long long)outcome->receipt.block);
+    }
+    if (!says_settled(r, batch, outcome)) {
+        alarm_raise(&r->alarms, ALARM_EVENT, "block %llu holds epoch %lld without its event",
+                    (unsigned long long)outcome->receipt.block, (long long)batch->epoch);
+        return err_set(err, E_INTERNAL,
+                       "epoch %lld is mined without its event: settlement stops here",
+                       (long long)batch->epoch);
+    }
+    alarm_clear(&r->alarms, ALARM_REVERTED);
+    alarm_clear(&r->alarms, ALARM_EVENT);
+    return E_OK;
+}
+
+/* One hash. @mined set when it is in a block now */
+static enum err_code look_at(struct relayer *r, const struct batch *batch,
+                             const struct sql_chain_tx_list_row *tx, bool *mined, struct err *err)
+{
+    bool was = text_is(tx->state, "mined");
+    struct rpc_outcome outcome;
+    struct digest hash;
+    enum err_code rc;
+
+    memcpy(hash.b, tx->hash.p, sizeof(hash.b));
+    rc = rpc_outcome(r->rpc, hash, r->arena, &outcome, err);
+    if (rc == E_NOT_FOUND) {
+        if (!was)
+            return E_OK;
+        log_warn("reorged", "epoch=%lld", (long long)batch->epoch);
+        return relayer_seen(r, tx->hash, &(struct sighting){.state = "sent"}, err);
+    }
+    if (rc == E_OK)
+        rc = judge(r, batch, &outcome, err);
+    if (rc != E_OK)
+        return rc;
+    *mined = true;
+    if (outcome.receipt.block <= r->final_no)
+        KILLPOINT("r7");
+    if (!was || tx->block_no != (int64_t)outcome.receipt.block) {
+        rc = relayer_seen(r, tx->hash,
+                          &(struct sighting){.state = "mined", .receipt = &outcome.receipt}, err);
+        log_info("mined", "epoch=%lld block=%llu", (long long)batch->epoch,
+                 (unsigned long long)outcome.receipt.block);
+        KILLPOINT("r6");
+    }
+    return rc;
+}
+
+/* A final block whose transaction at our nonce is none of ours: the batch needs another nonce. */
+static enum err_code overtaken(struct relayer *r, const struct sql_chain_tx_list_row *newest,
+                               bool *out, struct err *err)
+{
+    struct sql_nonce_lost in = {.sender = newest->sender, .nonce = newest->nonce};
+    struct address sender;
+    char tag[RPC_TAG_MAX];
+    uint64_t number;
+    uint64_t used;
+    const void *rows;
+    size_t n;
+    enum err_code rc;
+
+    *out = false;
+    memcpy(sender.b, newest->sender.p, sizeof(sender.b));
+    rc = rpc_nonce(r->rpc, sender, "latest", &used, err);
+    if (rc != E_OK || used <= (uint64_t)newest->nonce)
+        return rc;
+    rc = finality_block(&r->finality, r->rpc, &number, err);
+    if (rc == E_NOT_FOUND)
+        return E_OK;
+    rpc_tag(number, tag);
+    if (rc == E_OK)
+        rc = rpc_nonce(r->rpc, sender, tag, &used, err);
+    if (rc != E_OK || used <= (uint64_t)newest->nonce)
+        return rc;
+    rc = db_run(r->db, SQL_NONCE_LOST, &in, 1, r->arena, &rows, &n, err);
+    if (rc == E_OK) {
+        *out = true;
+        alarm_raise(&r->alarms, ALARM_STRANGER, "nonce %lld was used by somebody else",
+                    (long long)newest->nonce);
+    }
+    return rc;
+}
+
+static uint64_t small(struct wei w)
+{
+    return w.limb[0]; /* ours: stored from a uint64_t */
+}
+
+/* Nothing mined: say the newest again, or replace it when it has waited long. */
+static enum err_code push(struct relayer *r, const struct batch *batch,
+                          const struct sql_chain_tx_list_row *newest, struct err *err)
+{
+    int64_t now = clock_wall_us();
+    struct fees last = {.max_fee = small(newest->max_fee), .tip = small(newest->tip)};
+    bool own = memcmp(newest->sender.p, r->sender.b, sizeof(r->sender.b)) == 0;
+    struct fees fresh;
+    struct fees next;
+    struct err full = {0};
+    enum err_code rc;
+
+    if (own && now - newest->created_at >= r->bump_s * 1000000) {
+        rc = relayer_fees_now(r, &fresh, err);
+        if (rc != E_OK)
+            return rc;
+        if (fees_bump(&last, &fresh, &r->cap, &next, &full) == E_OK) {
+            alarm_clear(&r->alarms, ALARM_FEE_CAP);
+            rc = relayer_replace(r, batch, newest, &next, err);
+            if (rc != E_QUOTA)
+                return rc;
+        } else {
+            alarm_raise(&r->alarms, ALARM_FEE_CAP, "epoch %lld: %s", (long long)batch->epoch,
+                        full.text);
+        }
+    }
+    if (text_is(newest->state, "signed") || now - newest->updated_at >= r->resend_s * 1000000)
+        return relayer_broadcast(r, newest->hash, newest->raw, err);
+    return E_OK;
+}
+
+/* The newest transaction whose nonce is still ours; NULL when there is none. */
+static const struct sql_chain_tx_list_row *live(const struct sql_chain_tx_list_row *txs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!txs[i].lost)
+            return &txs[i];
+    return NULL;
+}
+
+/* Whether a block that held one of them still counts when nothing new was heard. */
+static bool was_mined(const struct sql_chain_tx_list_row *txs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text_is(txs[i].state, "mined") || text_is(txs[i].state, "final"))
+            return true;
+    return false;
+}
+
+enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool look,
+                            enum place *where, struct err *err)
+{
+    struct sql_chain_tx_list in = {.batch = batch->id};
+    const struct sql_chain_tx_list_row *txs;
+    const struct sql_chain_tx_list_row *newest;
+    const void *rows;
+    size_t n;
+    bool gone = false;
+    bool mined = false;
+    enum err_code rc = db_run(r->db, SQL_CHAIN_TX_LIST, &in, 1, r->arena, &rows, &n, err);
+
+    if (rc != E_OK)
+        return rc;
+    txs = rows;
+    for (size_t i = 0; look && i < n && rc == E_OK; i++)
+        rc = look_at(r, batch, &txs[i], &mined, err);
+    if (rc != E_OK)
+        return rc;
+    if (!look)
+        mined = was_mined(txs, n);
+    newest = live(txs, n);
+    *where = mined ? PLACE_MINED : newest ? PLACE_PENDING : PLACE_UNSIGNED;
+    if (*where != PLACE_PENDING)
+        return E_OK;
+    if (look)
+        rc = overtaken(r, newest, &gone, err);
+    if (rc == E_OK && gone)
+        *where = PLACE_UNSIGNED;
+    return rc == E_OK && !gone ? push(r, batch, newest, err) : rc;
+}
