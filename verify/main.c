@@ -12,6 +12,7 @@
 #include "eth/address.h"
 #include "eth/rpc.h"
 #include "lib/hex.h"
+#include "verify/declared.h"
 #include "verify/payout.h"
 
 #define DOCUMENT_MAX 65536
@@ -30,6 +31,7 @@ static int usage(FILE *to)
 {
     fputs("usage: ogpu-verify payout FILE (--root 0xROOT | --rpc URL --settlement 0xADDRESS "
           "[--vault 0xADDRESS])\n"
+          "       ogpu-verify declared --rpc URL --settlement 0xADDRESS [--from BLOCK]\n"
           "\n"
           "FILE holds what GET /v1/proofs/{address} answered; - reads standard input.\n"
           "--root   check offline against a root you trust\n"
@@ -209,6 +211,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "--help") == 0)
         return usage(stdout), 0;
+    if (argc > 1 && strcmp(argv[1], "declared") == 0)
+        return declared_main(argc, argv);
     if (!read_options(argc, argv, &o))
         return usage(stderr);
     a = arena_new();

@@ -2,11 +2,13 @@
 // Everything the chain can say is booked once, by the real indexer from the real contract: voided batches, vouchers, stake, a
 // stolen settler's batch, and last the forced exit. After each the books equal the pool to the wei and the auditor finds nothing.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { toHex, zeroHash } from 'viem';
 import { Ledger, UNIT } from '../support/ledger.mjs';
 import { OGPU } from '../support/market.mjs';
-import { eventually } from '../support/stack.mjs';
+import { build, eventually } from '../support/stack.mjs';
 import { Stranger } from '../support/stranger.mjs';
 
 const DELAY = 300;
@@ -64,9 +66,13 @@ test('an older batch is voided while a newer one stands: what only it declared i
     await l.settlement(l.role('guardian'), 'voidRoot', [3n]);
     await l.holds(one.address, 'claimable', before - OGPU);
     assert.equal((await l.account(one.address)).payable, OGPU + 1n, 'its entry and the dust wait again');
+    const half = l.declared();
+    assert.equal(half.status, 1);
+    assert.match(half.text, /1000000 units more are listed than declared/, 'the newer batch stands on the void one');
     await l.whole();
     relayer = l.relayer();
     await l.confirmed(5);
+    assert.equal(l.declared().status, 0, 'declared again');
     await l.holds(one.address, 'claimable', before);
     assert.equal(await l.read('committed'), units(before));
     await l.whole();
@@ -165,8 +171,15 @@ test('a batch that is not ours stops settlement, ours of that epoch goes back, a
     await earn(OGPU);
     const [formed] = await l.sql.write('batch_form', { id: '0193f0a0-0000-7000-8000-000000000001', min_age_s: 0, min_count: 1, max_count: 10, born: 0n });
     assert.equal(formed.epoch, 10n);
-    const entry = toHex((BigInt(one.chainId) << 48n) + 500_000_000n, { size: 10 });
-    await l.settlement(l.role('settler'), 'settle', [10n, 1_000_000n, zeroHash, zeroHash, entry]);
+    // The thief lists one unit more for somebody, and declares a thousand coins: the contract takes it, anybody sees it.
+    assert.equal(l.declared().status, 0);
+    const listed = (await stranger.proofs()).get(one.chainId).units;
+    const entry = toHex((BigInt(one.chainId) << 48n) + listed + 1n, { size: 10 });
+    await l.settlement(l.role('settler'), 'settle', [10n, 50_000_001n, zeroHash, zeroHash, entry]);
+    const lie = l.declared();
+    assert.equal(lie.status, 1);
+    assert.match(lie.text, /epoch 10 declared 50000001 earned \+1 spent \+0 {2}\(differs\)\n/);
+    assert.match(lie.text, /refuted: 50000000 units more are declared than listed/);
     await eventually(async () => (await l.sql.query('SELECT 1 FROM foreign_batch')).length === 1, 'the foreign batch');
     await l.whole(['no_foreign_batch']);
     assert.deepEqual((await batches()).at(-1).state, 'dropped');
@@ -174,11 +187,22 @@ test('a batch that is not ours stops settlement, ours of that epoch goes back, a
     assert.equal((await form())[0].outcome, 'busy', 'nothing is settled while it stands');
     await l.settlement(l.role('guardian'), 'voidRoot', [10n]);
     await eventually(async () => (await l.sql.query('SELECT 1 FROM foreign_batch WHERE voided_at IS NOT NULL')).length === 1, 'its void');
+    assert.equal(l.declared().status, 0, 'void, it declares nothing');
     await l.newSettler();
     relayer = l.relayer();
     await l.confirmed(11);
     await l.holds(one.address, 'claimable', OGPU);
     await l.whole();
+});
+
+test('a false declaration cannot be hidden from who reads calldata', async () => {
+    const text = l.declared().text;
+    assert.match(text, /epoch 1 voided\nepoch 2 declared 2970000 earned \+2970000 spent \+3000000\nepoch 3 voided\n/);
+    const nowhere = spawnSync(join(build, 'bin/ogpu-verify'), ['declared', '--rpc', 'http://127.0.0.1:9', '--settlement', l.stack.env.L1_SETTLEMENT], { encoding: 'utf8' });
+    assert.equal(nowhere.status, 2);
+    const late = spawnSync(join(build, 'bin/ogpu-verify'), ['declared', '--rpc', l.stack.env.L1_RPC_URL, '--settlement', l.stack.env.L1_SETTLEMENT, '--from', String(await l.chain.public.getBlockNumber())], { encoding: 'utf8' });
+    assert.equal(late.status, 2);
+    assert.match(late.stderr, /not checked: epoch 1 is missing/, 'half of the history proves nothing');
 });
 
 test('who holds which key is noted', async () => {

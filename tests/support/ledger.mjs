@@ -150,6 +150,12 @@ export class Ledger {
         return [...r.stdout.matchAll(/^(\w+) +WRONG/gm)].map((m) => m[1]);
     }
 
+    /** What ogpu-verify says of all declarations, from the chain alone. @returns {{status: number, text: string}} */
+    declared() {
+        const r = spawnSync(join(build, 'bin', 'ogpu-verify'), ['declared', '--rpc', this.stack.env.L1_RPC_URL, '--settlement', this.stack.env.L1_SETTLEMENT], { encoding: 'utf8' });
+        return { status: r.status, text: r.stdout + r.stderr };
+    }
+
     /** All buckets, fees and debts against the contract's pool; the vault's coins against pool and stake. To the wei. */
     async equal() {
         await eventually(async () => {
