@@ -34,6 +34,9 @@ void malformed(const char *what);
 op_fn op_abi_call, op_abi_decode, op_abi_event, op_abi_topic, op_tx, op_merkle, op_proof, op_verify,
     op_entries;
 
+/* eth_driver_proofs.c */
+op_fn op_log, op_log_verify, op_close;
+
 /* eth_driver_text.c */
 op_fn op_canonical, op_sha256, op_key_make, op_key_check, op_states;
 
