@@ -59,6 +59,9 @@ static enum op_next loaded(struct op *op)
     if (!found(op, E_PROOF_NOT_FOUND))
         return OP_REPLY;
     s->row = op->rows;
+    if (!text_is(s->row->state, "confirmed"))
+        return op_fail(op, E_PROOF_NOT_FINAL, "Epoch %lld is %.*s.", (long long)s->row->epoch,
+                       (int)s->row->state.n, s->row->state.s);
     return op_pool(op, prove, answer);
 }
 

@@ -5,13 +5,13 @@
 
 #include "lib/hex.h"
 
-static void put_contract(struct json_out *o, const struct app *app)
+void put_contract(struct json_out *o, const struct app *app)
 {
     put_int(o, "chain_id", (int64_t)app->chain_id);
     put_address(o, "contract", bytes_of(app->settlement.b, sizeof(app->settlement.b)));
 }
 
-static int64_t claimable_at(const struct app *app, int64_t settled_at)
+int64_t claimable_at(const struct app *app, int64_t settled_at)
 {
     return settled_at ? settled_at + app->claim_delay_s * 1000000 : 0;
 }
@@ -25,6 +25,8 @@ static void settlement_members(struct json_out *o, const struct app *app,
     put_int(o, "entries", b->items);
     put_decimal(o, "increase", b->increase_units);
     put_hex(o, "root", "0x", b->root);
+    put_hex(o, "score_root", "0x", b->score_root);
+    put_hex(o, "log_root", "0x", b->log_root);
     put_hex(o, "tx_hash", "0x", b->tx_hash);
     if (b->has_block_no)
         put_int(o, "block_number", b->block_no);
@@ -68,6 +70,8 @@ void view_settlement_read(struct json_out *o, const char *name, const struct app
         .increase_units = b->increase_units,
         .items = b->items,
         .root = b->root,
+        .score_root = b->score_root,
+        .log_root = b->log_root,
         .tx_hash = b->tx_hash,
         .block_no = b->block_no,
         .has_block_no = b->has_block_no,

@@ -7,6 +7,12 @@
 #include "server/app.h"
 #include "sql.h"
 
+/** Members `chain_id` and `contract`. */
+void put_contract(struct json_out *o, const struct app *app);
+
+/** When the contract's delay after a settlement ends, microseconds; 0 while it is not settled. */
+int64_t claimable_at(const struct app *app, int64_t settled_at);
+
 /** Settlement in a list. */
 void view_settlement(struct json_out *o, const char *name, const struct app *app,
                      const struct sql_settlement_list_row *b);

@@ -262,25 +262,26 @@ SELECT c.call, CASE WHEN t.hash IS NULL THEN 'not_found' ELSE 'ok' END AS outcom
 -- Newest first; `before` 0 starts at the end.
 -- class: read
 -- params: before int8, max int4
--- returns: id uuid, epoch int8, state text, increase_units int8, items int8, root bytea?, tx_hash bytea?, block_no int8?, created_at time, settled_at time?
-SELECT b.id, b.epoch, b.state, b.increase_units, (SELECT count(*) FROM batch_item i WHERE i.batch_id = b.id) AS items, b.root, b.tx_hash, b.block_no,
+-- returns: id uuid, epoch int8, state text, increase_units int8, items int8, root bytea?, score_root bytea?, log_root bytea?, tx_hash bytea?, block_no int8?, created_at time, settled_at time?
+SELECT b.id, b.epoch, b.state, b.increase_units, (SELECT count(*) FROM batch_item i WHERE i.batch_id = b.id) AS items, b.root, b.score_root, b.log_root, b.tx_hash, b.block_no,
        ogpu_us(b.created_at) AS created_at, ogpu_us(b.settled_at) AS settled_at
   FROM batch b WHERE ($1 = 0 OR b.epoch < $1) AND b.state <> 'dropped' ORDER BY b.epoch DESC LIMIT $2;
 
 -- name: settlement_get
 -- class: read
 -- params: id uuid
--- returns: id uuid, epoch int8, state text, increase_units int8, items int8, entries bytea?, root bytea?, tx_hash bytea?, block_no int8?, created_at time, settled_at time?
-SELECT b.id, b.epoch, b.state, b.increase_units, (SELECT count(*) FROM batch_item i WHERE i.batch_id = b.id) AS items, b.entries, b.root, b.tx_hash, b.block_no,
+-- returns: id uuid, epoch int8, state text, increase_units int8, items int8, entries bytea?, root bytea?, score_root bytea?, log_root bytea?, tx_hash bytea?, block_no int8?, created_at time, settled_at time?
+SELECT b.id, b.epoch, b.state, b.increase_units, (SELECT count(*) FROM batch_item i WHERE i.batch_id = b.id) AS items, b.entries, b.root, b.score_root, b.log_root, b.tx_hash, b.block_no,
        ogpu_us(b.created_at) AS created_at, ogpu_us(b.settled_at) AS settled_at
   FROM batch b WHERE b.id = $1;
 
 -- name: proof_get
--- The newest confirmed batch that lists what an address earned; everything a payout proof is made of.
+-- The newest confirmed batch that lists what an address earned; everything a payout proof is made of. Without one, the newest
+-- in any state, so that 'not yet' and 'never' can be told apart.
 -- class: read
 -- params: address bytea
--- returns: batch uuid, epoch int8, entries bytea, root bytea, position int4, units int8, chain_id int8, tx_hash bytea, settled_at time, claimed_units int8
-SELECT b.id AS batch, b.epoch, b.entries, b.root, i.position, i.units, a.chain_id, b.tx_hash, ogpu_us(b.settled_at) AS settled_at,
+-- returns: batch uuid, epoch int8, state text, entries bytea?, root bytea?, position int4, units int8, chain_id int8, tx_hash bytea?, settled_at time?, claimed_units int8
+SELECT b.id AS batch, b.epoch, b.state, b.entries, b.root, i.position, i.units, a.chain_id, b.tx_hash, ogpu_us(b.settled_at) AS settled_at,
        (SELECT COALESCE(sum(c.units), 0)::int8 FROM chain_event c WHERE c.account_id = a.id AND c.kind = 'claimed') AS claimed_units
   FROM account a JOIN batch_item i ON i.account_id = a.id AND i.counter = 'earned' JOIN batch b ON b.id = i.batch_id
- WHERE a.address = $1 AND b.state = 'confirmed' ORDER BY b.epoch DESC LIMIT 1;
+ WHERE a.address = $1 ORDER BY (b.state = 'confirmed') DESC, b.epoch DESC LIMIT 1;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Provider, expect, manifest, sha256 } from '../support/actors.mjs';
-import { confirmBatch } from '../support/batch.mjs';
+import { bookBatch, confirmBatch } from '../support/batch.mjs';
 import { eventually } from '../support/stack.mjs';
 import { World, chainEvent, domain, raw } from '../support/world.mjs';
 
@@ -227,6 +227,39 @@ test('settlements and proofs', async () => {
     expect(await client.get('/v1/settlements'), 200);
     await readTwice(client, `/v1/settlements/${batch.id}`);
     await readTwice(client, `/v1/proofs/${client.account.address}`);
+});
+
+test('proofs of scores and tasks: not before the task is done, not before its batch is final', async () => {
+    const own = await w.source(client, { name: 'proved' });
+    const p = await w.provider(own);
+    const account = `0x${'00'.repeat(19)}ff`;
+    assert.equal((await client.get(`/v1/proofs/${account}`)).json.code, 'PROOF_NOT_FOUND');
+    const scores = `/v1/providers/${p.id}/reputation/proof`;
+    assert.equal((await client.get(scores)).json.code, 'PROOF_NOT_FOUND');
+    const { task, claim } = await w.claimed(client, own, p);
+    const proof = `${task.urls.self}/proof`;
+    assert.equal((await client.get(proof)).json.code, 'TASK_NOT_DONE');
+    expect(await p.answer(claim, Buffer.from('proved')), 202);
+    expect(await client.get(`${task.urls.self}?wait=20`), 200);
+    assert.equal((await client.get(proof)).json.code, 'PROOF_NOT_FINAL');
+    await w.onChain(p.master.address);
+    const sealed = await confirmBatch(w, false);
+    for (const path of [proof, scores, `/v1/proofs/${p.master.address}`]) {
+        const early = await client.get(path);
+        assert.equal(early.status, 409);
+        assert.equal(early.json.code, 'PROOF_NOT_FINAL');
+    }
+    await bookBatch(w, sealed);
+    const score = await readTwice(client, scores);
+    assert.deepEqual([score.leaf.accepted, score.leaf.score, score.leaf.epoch], [1, 5151, Number(sealed.epoch)]);
+    await readTwice(client, `${scores}?epoch=${sealed.epoch}`);
+    assert.equal((await client.get(`${scores}?epoch=${sealed.epoch + 1n}`)).json.code, 'PROOF_NOT_FOUND');
+    const shown = await readTwice(client, proof);
+    assert.equal(shown.inclusion.root, (await client.get(`/v1/settlements/${sealed.id}`)).json.log_root);
+    assert.equal((await (await w.client()).get(proof)).json.code, 'TASK_NOT_FOUND', 'another account');
+    const canceled = expect(await w.submit(client, source), 201);
+    expect(await client.post(canceled.urls.cancel), 200);
+    assert.equal((await client.get(`${canceled.urls.self}/proof`)).json.code, 'TASK_CLOSED');
 });
 
 test('once a forced exit has begun on chain, nothing new is taken', async () => {

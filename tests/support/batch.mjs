@@ -3,8 +3,9 @@
 import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
 import { randomUUID } from 'node:crypto';
 import { keccak256 } from 'viem';
-import { noEvents } from './market.mjs';
-import { chainEvent } from './world.mjs';
+import { closeEpoch, eventsOf } from './epoch.mjs';
+import { sha } from './market.mjs';
+import { chainEvent, domain } from './world.mjs';
 
 const CHUNK = 160;
 const digits = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -26,8 +27,19 @@ function leaves(entries) {
     return Array.from({ length: n }, (_, i) => keccak256(padded.subarray(i * CHUNK, (i + 1) * CHUNK)));
 }
 
-/** Settles whatever is payable now. @returns {Promise<{id: string, epoch: bigint}>} */
-export async function confirmBatch(w) {
+/** The epoch's scores stored and its roots, as the relayer does it, by other code. */
+async function closedEpoch(w, batch, epoch) {
+    await w.sql.write('epoch_gather', { batch, max: 1000 });
+    const closed = closeEpoch(epoch, eventsOf(await w.sql.read('epoch_events', { batch }), epoch, domain));
+    for (const { provider, events_root: root, ...leaf } of closed.leaves) {
+        await w.sql.write('score_put', { ...leaf, batch, address: Buffer.from(provider.slice(2), 'hex'), events_root: Buffer.from(root.slice(2), 'hex') });
+    }
+    const [score_root, log_root] = [closed.score_root, closed.log_root].map((h) => Buffer.from(h.slice(2), 'hex'));
+    return { score_root, log_root, log_leaves: Buffer.concat(closed.log.map((e) => sha(Buffer.concat([Buffer.from([0]), e])))) };
+}
+
+/** Settles whatever is payable now; not `final`: stops once it is sealed. @returns {Promise<{id: string, epoch: bigint}>} */
+export async function confirmBatch(w, final = true) {
     const uuid = randomUUID();
     const [{ outcome, epoch }] = await w.sql.write('batch_form', { id: uuid, min_age_s: 0, min_count: 1, max_count: 4000 });
     if (outcome !== 'ok') {
@@ -41,11 +53,17 @@ export async function confirmBatch(w) {
     }));
     const tree = SimpleMerkleTree.of(leaves(entries), { sortLeaves: false });
     const root = Buffer.from(tree.root.slice(2), 'hex');
-    await w.sql.write('batch_seal', { id: uuid, entries, root, ...noEvents });
+    await w.sql.write('batch_seal', { id: uuid, entries, root, ...await closedEpoch(w, uuid, epoch) });
+    const sealed = { id: typeId('bat', uuid), epoch, uuid, root };
+    return final ? bookBatch(w, sealed) : sealed;
+}
+
+/** Books a sealed batch as final. */
+export async function bookBatch(w, { id, epoch, uuid, root }) {
     const event = chainEvent();
     await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
     const [{ increase_units: increase }] = await w.sql.query('SELECT increase_units FROM batch WHERE id = $1', [uuid]);
     await w.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n });
-    return { id: typeId('bat', uuid), epoch };
+    return { id, epoch };
 }
