@@ -61,10 +61,16 @@ enum err_code merkle_proof(const struct digest *leaves, size_t n, size_t index, 
     return E_OK;
 }
 
-bool merkle_verify(struct digest leaf, const struct digest *proof, size_t proof_n,
-                   struct digest root)
+struct digest merkle_climb(struct digest leaf, const struct digest *proof, size_t proof_n)
 {
     for (size_t i = 0; i < proof_n; i++)
         leaf = node(&leaf, &proof[i]);
+    return leaf;
+}
+
+bool merkle_verify(struct digest leaf, const struct digest *proof, size_t proof_n,
+                   struct digest root)
+{
+    leaf = merkle_climb(leaf, proof, proof_n);
     return memcmp(leaf.b, root.b, sizeof(leaf.b)) == 0;
 }

@@ -30,6 +30,9 @@ struct merkle_proof {
 MUST_CHECK enum err_code merkle_proof(const struct digest *leaves, size_t n, size_t index,
                                       struct arena *a, struct merkle_proof *out, struct err *err);
 
+/** Where the proof leads from the leaf. */
+struct digest merkle_climb(struct digest leaf, const struct digest *proof, size_t proof_n);
+
 /** Whether the proof leads from the leaf to the root. */
 bool merkle_verify(struct digest leaf, const struct digest *proof, size_t proof_n,
                    struct digest root);

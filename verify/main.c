@@ -1,42 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ogpu-verify: checks what the gateway claims without trusting it. Knows the proof format and, when
- * asked, one JSON-RPC node.
+ * ogpu-verify: checks what the gateway claims without trusting it. Knows the proof formats and,
+ * when asked, one JSON-RPC node.
  *
  * exit: 0 verified, 1 refuted, 2 could not be checked
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "eth/abi.h"
 #include "eth/address.h"
-#include "eth/rpc.h"
 #include "lib/hex.h"
+#include "verify/chain.h"
 #include "verify/declared.h"
 #include "verify/payout.h"
-
-#define DOCUMENT_MAX 65536
+#include "verify/score.h"
+#include "verify/task.h"
 
 enum { VERIFIED = 0, REFUTED = 1, UNCHECKED = 2 };
 
 struct options {
+    const char *kind;
     const char *file;
     const char *root;
     const char *rpc;
-    const char *settlement;
+    const char *contract;
     const char *vault;
 };
 
 static int usage(FILE *to)
 {
-    fputs("usage: ogpu-verify payout FILE (--root 0xROOT | --rpc URL --settlement 0xADDRESS "
-          "[--vault 0xADDRESS])\n"
-          "       ogpu-verify declared --rpc URL --settlement 0xADDRESS [--from BLOCK]\n"
+    fputs("usage: ogpu-verify payout|score|task FILE (--root 0xROOT | --rpc URL --contract "
+          "0xADDRESS)\n"
+          "       ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
           "\n"
-          "FILE holds what GET /v1/proofs/{address} answered; - reads standard input.\n"
-          "--root   check offline against a root you trust\n"
-          "--rpc    ask a node of your choice for the root and what was claimed; with --vault also "
-          "whose id it is\n",
+          "  payout  what GET /v1/proofs/{address} answered\n"
+          "  score   what GET /v1/providers/{provider}/reputation/proof answered\n"
+          "  task    what GET /v1/tasks/{task}/proof answered\n"
+          "\n"
+          "FILE - is standard input.\n"
+          "--root      check offline against a root you trust: the batch's, its score root, its "
+          "log root\n"
+          "--rpc       ask a node of your choice what the contract keeps\n"
+          "--contract  the Settlement contract you trust (--settlement is the same)\n"
+          "--vault     with payout and --rpc: check also whose id it is\n"
+          "\n"
+          "exit: 0 verified, 1 refuted, 2 could not be checked\n",
           to);
     return UNCHECKED;
 }
@@ -48,7 +57,8 @@ static bool take_option(const char *name, const char *value, struct options *o)
         const char **to;
     } known[] = {{"--root", &o->root},
                  {"--rpc", &o->rpc},
-                 {"--settlement", &o->settlement},
+                 {"--contract", &o->contract},
+                 {"--settlement", &o->contract},
                  {"--vault", &o->vault}};
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -61,172 +71,193 @@ static bool take_option(const char *name, const char *value, struct options *o)
 
 static bool read_options(int argc, char **argv, struct options *o)
 {
-    if (argc < 3 || strcmp(argv[1], "payout") != 0)
+    if (argc < 3)
         return false;
+    o->kind = argv[1];
     o->file = argv[2];
     for (int i = 3; i < argc; i += 2)
         if (i + 1 >= argc || !take_option(argv[i], argv[i + 1], o))
             return false;
-    return (o->root != NULL) != (o->rpc != NULL) && (o->rpc == NULL) == (o->settlement == NULL);
+    return (o->root != NULL) != (o->rpc != NULL) && (o->rpc == NULL) == (o->contract == NULL) &&
+           (o->vault == NULL || (o->rpc != NULL && strcmp(o->kind, "payout") == 0));
 }
 
-static enum err_code read_document(const char *path, struct arena *a, struct payout *out,
-                                   struct err *err)
-{
-    char *text = arena_alloc(a, DOCUMENT_MAX);
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    json_t *document = NULL;
-    size_t n;
-    enum err_code rc;
-
-    if (!f)
-        return err_set(err, E_IO, "cannot open '%s'", path);
-    n = fread(text, 1, DOCUMENT_MAX, f);
-    if (f != stdin)
-        fclose(f);
-    rc = json_parse(text, n, &document, err);
-    if (rc == E_OK)
-        rc = payout_read(document, a, out, err);
-    json_decref(document);
-    return rc;
-}
-
-/* A node of the user's choice and the memory of its answers. */
-struct node {
-    struct rpc *rpc;
+/* What a check stands on: a root from the command line, or a chain. */
+struct ground {
+    const struct options *options;
     struct arena *arena;
+    bool online;
+    struct digest root;
+    struct chain chain;
 };
 
-/* A view function of one numeric argument. */
-struct question {
-    const char *call;
-    const char *returns;
-    uint64_t argument;
-};
-
-static const struct question root_of = {ABI_ROOT_OF, "(bytes32,uint64)", 0};
-static const struct question account_of = {ABI_VAULT_ACCOUNT_OF, "(address)", 0};
-static const struct question claimed_of = {ABI_CLAIMED, "(uint64)", 0};
-
-/* Asks a contract; the answer's values. */
-static enum err_code ask(const struct node *node, struct address contract, struct question q,
-                         struct abi_value *out, size_t n, struct err *err)
+static enum err_code check_owner(const struct ground *g, const struct payout *p, struct err *err)
 {
-    struct abi_value arg = abi_u64(q.argument);
-    struct buf data = {0};
-    struct bytes answer = {0};
-    enum err_code rc = abi_call(q.call, &arg, 1, &data, err);
-
-    if (rc == E_OK) {
-        struct rpc_view view = {contract, bytes_of(data.p, data.n), "latest"};
-
-        rc = rpc_read(node->rpc, &view, node->arena, &answer, err);
-    }
-    if (rc == E_OK)
-        rc = abi_decode(q.returns, answer, out, n, err);
-    buf_done(&data);
-    return rc;
-}
-
-static struct question about(struct question q, uint64_t argument)
-{
-    q.argument = argument;
-    return q;
-}
-
-static enum err_code check_owner(const struct node *node, const char *vault, const struct payout *p,
-                                 struct err *err)
-{
-    struct address where;
+    struct address vault;
     struct address owner;
-    struct abi_value v;
     enum err_code rc;
 
-    if (!address_parse(text_of(vault), &where))
+    if (!address_parse(text_of(g->options->vault), &vault))
         return err_set(err, E_CONFIG, "--vault is not an address");
-    rc = ask(node, where, about(account_of, p->id), &v, 1, err);
+    rc = chain_owner(&g->chain, vault, p->id, &owner, err);
     if (rc != E_OK)
         return rc;
-    owner = abi_to_address(&v);
     if (!address_eq(owner, p->address))
         return err_set(err, E_DIGEST_MISMATCH, "id %u is not this address's on chain", p->id);
     printf("id %u belongs to the address on chain\n", p->id);
     return E_OK;
 }
 
-/* The proof against the root that the chain keeps for the epoch, and what was claimed of it. */
-static enum err_code check_at_node(const struct options *o, const struct node *node,
-                                   const struct payout *p, struct err *err)
+static enum err_code verify_payout(const json_t *document, const struct ground *g, struct err *err)
 {
-    struct address settlement;
-    struct abi_value v[2];
-    struct digest root;
+    char address[ADDRESS_TEXT_MAX];
+    struct digest root = g->root;
+    struct payout p;
     uint64_t units;
-    enum err_code rc;
+    uint64_t time;
+    enum err_code rc = payout_read(document, g->arena, &p, err);
 
-    if (!address_parse(text_of(o->settlement), &settlement))
-        return err_set(err, E_CONFIG, "--settlement is not an address");
-    rc = ask(node, settlement, about(root_of, p->epoch), v, 2, err);
+    if (rc == E_OK && g->online)
+        rc = chain_root(&g->chain, p.epoch, &root, &time, err);
+    if (rc == E_OK)
+        rc = payout_check(&p, &root, err);
+    if (rc == E_OK && g->options->vault)
+        rc = check_owner(g, &p, err);
+    if (rc == E_OK && g->online)
+        rc = chain_claimed(&g->chain, p.id, &units, err);
     if (rc != E_OK)
         return rc;
-    root = abi_to_digest(&v[0]);
-    rc = payout_check(p, &root, err);
-    if (rc == E_OK && o->vault)
-        rc = check_owner(node, o->vault, p, err);
+    if (g->online)
+        printf("claimed so far: %" PRIu64 " of %" PRIu64 " units\n", units, p.units);
+    address_format(p.address, address);
+    printf("verified: %s earned %" PRIu64 " units up to epoch %" PRIu64 "\n", address, p.units,
+           p.epoch);
+    return E_OK;
+}
+
+static enum err_code verify_score(const json_t *document, const struct ground *g, struct err *err)
+{
+    char address[ADDRESS_TEXT_MAX];
+    uint8_t kept[SCORE_ROOT_KEPT];
+    struct score s;
+    enum err_code rc = score_read(document, g->arena, &s, err);
+
+    if (rc == E_OK && g->online)
+        rc = chain_scores(&g->chain, s.leaf.epoch, kept, err);
     if (rc == E_OK)
-        rc = ask(node, settlement, about(claimed_of, p->id), v, 1, err);
-    if (rc == E_OK && abi_to_u64(&v[0], &units))
-        printf("claimed so far: %llu of %llu units\n", (unsigned long long)units,
-               (unsigned long long)p->units);
-    return rc;
+        rc = score_check(&s, g->online ? kept : g->root.b,
+                         g->online ? sizeof(kept) : sizeof(g->root.b), err);
+    if (rc != E_OK)
+        return rc;
+    address_format(s.leaf.provider, address);
+    printf("verified: %s has the score %u after epoch %" PRIu64 " (accepted %" PRIu64
+           ", rejected %" PRIu64 ", expired %" PRIu64 ")\n",
+           address, s.leaf.score, s.leaf.epoch, s.leaf.accepted, s.leaf.rejected, s.leaf.expired);
+    return E_OK;
 }
 
-static enum err_code check_on_chain(const struct options *o, const struct payout *p,
-                                    struct arena *a, struct err *err)
+/* The domain that was signed must be the chain and contract that are asked. */
+static enum err_code check_domain(const struct ground *g, const struct task *t, struct err *err)
 {
-    struct node node = {rpc_new(o->rpc, 10000), a};
-    enum err_code rc = check_at_node(o, &node, p, err);
+    uint64_t chain_id;
+    enum err_code rc = rpc_chain_id(g->chain.rpc, &chain_id, err);
 
-    rpc_free(node.rpc);
-    return rc;
+    if (rc != E_OK)
+        return rc;
+    if (chain_id != t->domain.chain_id || !address_eq(t->domain.contract, g->chain.settlement))
+        return err_set(err, E_DIGEST_MISMATCH, "it was signed for another chain or contract");
+    return E_OK;
 }
 
-static enum err_code check_offline(const struct options *o, const struct payout *p, struct err *err)
+static enum err_code verify_task(const json_t *document, const struct ground *g, struct err *err)
 {
-    struct digest root;
+    char provider[ADDRESS_TEXT_MAX];
+    char payee[ADDRESS_TEXT_MAX];
+    char amount[AMOUNT_TEXT_MAX];
+    struct digest root = g->root;
+    struct task t;
+    enum err_code rc = task_read(document, g->arena, &t, err);
 
-    if (!hex_decode(o->root, strlen(o->root), root.b, sizeof(root.b)))
+    if (rc == E_OK && g->online)
+        rc = check_domain(g, &t, err);
+    if (rc == E_OK && g->online)
+        rc = chain_log_root(&g->chain, t.tx, t.epoch, &root, err);
+    if (rc == E_OK)
+        rc = task_check(&t, &root, err);
+    if (rc != E_OK)
+        return rc;
+    address_format(t.response.provider, provider);
+    address_format(t.payee, payee);
+    task_amount(t.event.amount, amount);
+    printf("verified: %s signed the response, accepted in epoch %" PRIu64 "; %s was due %s wei\n",
+           provider, t.epoch, payee, amount);
+    return E_OK;
+}
+
+typedef enum err_code verify_fn(const json_t *document, const struct ground *g, struct err *err);
+
+static verify_fn *verifier(const char *kind)
+{
+    const struct {
+        const char *kind;
+        verify_fn *run;
+    } known[] = {{"payout", verify_payout}, {"score", verify_score}, {"task", verify_task}};
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (strcmp(kind, known[i].kind) == 0)
+            return known[i].run;
+    return NULL;
+}
+
+static enum err_code stand(struct ground *g, struct err *err)
+{
+    const struct options *o = g->options;
+
+    g->online = o->rpc != NULL;
+    if (!g->online && !hex_decode(o->root, strlen(o->root), g->root.b, sizeof(g->root.b)))
         return err_set(err, E_CONFIG, "--root is not 32 bytes of hex");
-    return payout_check(p, &root, err);
+    if (g->online && !address_parse(text_of(o->contract), &g->chain.settlement))
+        return err_set(err, E_CONFIG, "--contract is not an address");
+    return E_OK;
+}
+
+static enum err_code run(verify_fn *verify, struct ground *g, struct err *err)
+{
+    json_t *document = NULL;
+    enum err_code rc = stand(g, err);
+
+    if (rc == E_OK)
+        rc = document_open(g->options->file, g->arena, &document, err);
+    if (rc == E_OK && g->online) {
+        g->chain.arena = g->arena;
+        g->chain.rpc = rpc_new(g->options->rpc, 10000);
+    }
+    if (rc == E_OK)
+        rc = verify(document, g, err);
+    if (g->chain.rpc)
+        rpc_free(g->chain.rpc);
+    json_decref(document);
+    return rc;
 }
 
 int main(int argc, char **argv)
 {
     struct options o = {0};
-    struct payout p = {.id = 0};
+    struct ground g = {.options = &o};
     struct err err = {0};
-    struct arena *a;
-    char address[ADDRESS_TEXT_MAX];
     enum err_code rc;
 
     if (argc > 1 && strcmp(argv[1], "--help") == 0)
         return usage(stdout), 0;
     if (argc > 1 && strcmp(argv[1], "declared") == 0)
         return declared_main(argc, argv);
-    if (!read_options(argc, argv, &o))
+    if (!read_options(argc, argv, &o) || !verifier(o.kind))
         return usage(stderr);
-    a = arena_new();
-    rc = read_document(o.file, a, &p, &err);
-    if (rc == E_OK)
-        rc = o.rpc ? check_on_chain(&o, &p, a, &err) : check_offline(&o, &p, &err);
-    if (rc == E_OK) {
-        address_format(p.address, address);
-        printf("verified: %s earned %llu units up to epoch %llu\n", address,
-               (unsigned long long)p.units, (unsigned long long)p.epoch);
-    } else {
+    g.arena = arena_new();
+    rc = run(verifier(o.kind), &g, &err);
+    if (rc != E_OK)
         fprintf(stderr, "ogpu-verify: %s: %s\n",
                 rc == E_DIGEST_MISMATCH ? "refuted" : "not checked", err.text);
-    }
-    arena_free(a);
+    arena_free(g.arena);
     return rc == E_OK ? VERIFIED : rc == E_DIGEST_MISMATCH ? REFUTED : UNCHECKED;
 }

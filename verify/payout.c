@@ -1,44 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify/payout.h"
 
-#include <stdlib.h>
-
 #include "eth/address.h"
 #include "eth/entries.h"
 #include "eth/keccak.h"
 #include "eth/merkle.h"
-#include "lib/hex.h"
-
-#define PROOF_MAX 32
-
-static struct text member_text(const json_t *document, const char *name)
-{
-    const json_t *v = json_object_get(document, name);
-
-    return (struct text){json_string_value(v), v ? json_string_length(v) : 0};
-}
-
-static bool member_hex(const json_t *document, const char *name, uint8_t *out, size_t n)
-{
-    struct text t = member_text(document, name);
-
-    return t.s && hex_decode(t.s, t.n, out, n);
-}
-
-static bool member_int(const json_t *document, const char *name, json_int_t max, uint64_t *out)
-{
-    const json_t *v = json_object_get(document, name);
-
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > max)
-        return false;
-    *out = (uint64_t)json_integer_value(v);
-    return true;
-}
 
 /* Units travel as a decimal string: they do not fit every JSON reader's numbers. */
-static bool member_units(const json_t *document, const char *name, uint64_t *out)
+static bool units(const json_t *document, const char *name, uint64_t *out)
 {
-    struct text t = member_text(document, name);
+    struct text t = document_text(document, name);
     uint64_t v = 0;
 
     if (!t.s || t.n == 0 || t.n > 15)
@@ -52,24 +23,6 @@ static bool member_units(const json_t *document, const char *name, uint64_t *out
     return true;
 }
 
-static bool read_siblings(const json_t *list, struct arena *a, struct payout *out)
-{
-    size_t n = json_array_size(list);
-
-    if (!json_is_array(list) || n > PROOF_MAX)
-        return false;
-    out->proof = arena_alloc(a, (n + 1) * sizeof(*out->proof));
-    out->proof_n = n;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *v = json_array_get(list, i);
-
-        if (!json_is_string(v) ||
-            !hex_decode(json_string_value(v), json_string_length(v), out->proof[i].b, 32))
-            return false;
-    }
-    return true;
-}
-
 enum err_code payout_read(const json_t *document, struct arena *a, struct payout *out,
                           struct err *err)
 {
@@ -78,21 +31,21 @@ enum err_code payout_read(const json_t *document, struct arena *a, struct payout
     uint64_t id;
     uint64_t index;
 
-    if (!address_parse(member_text(document, "address"), &p.address))
+    if (!document_address(document, "address", &p.address))
         return err_set(err, E_VALIDATION, "\"address\" is not an address");
-    if (!member_int(document, "id", ENTRY_ID_MAX, &id) || id == 0)
+    if (!document_int(document, "id", ENTRY_ID_MAX, &id) || id == 0)
         return err_set(err, E_VALIDATION, "\"id\" is not an account id");
-    if (!member_int(document, "epoch", INT64_MAX, &p.epoch))
+    if (!document_int(document, "epoch", INT64_MAX, &p.epoch))
         return err_set(err, E_VALIDATION, "\"epoch\" is not a number");
-    if (!member_int(document, "index", ENTRIES_A_CHUNK - 1, &index))
+    if (!document_int(document, "index", ENTRIES_A_CHUNK - 1, &index))
         return err_set(err, E_VALIDATION, "\"index\" is not 0 to 15");
-    if (!member_units(document, "units", &p.units))
+    if (!units(document, "units", &p.units))
         return err_set(err, E_VALIDATION, "\"units\" is not a decimal string");
-    if (!member_hex(document, "chunk", chunk, CHUNK_SIZE))
+    if (!document_hex(document, "chunk", chunk, CHUNK_SIZE))
         return err_set(err, E_VALIDATION, "\"chunk\" is not 160 bytes of hex");
-    if (!member_hex(document, "root", p.root.b, sizeof(p.root.b)))
+    if (!document_hex(document, "root", p.root.b, sizeof(p.root.b)))
         return err_set(err, E_VALIDATION, "\"root\" is not 32 bytes of hex");
-    if (!read_siblings(json_object_get(document, "proof"), a, &p))
+    if (!document_siblings(document, "proof", a, &p.proof))
         return err_set(err, E_VALIDATION, "\"proof\" is not a list of 32-byte hashes");
     p.id = (uint32_t)id;
     p.index = (uint8_t)index;
@@ -112,7 +65,7 @@ enum err_code payout_check(const struct payout *p, const struct digest *root, st
     if (e.units != p->units)
         return err_set(err, E_DIGEST_MISMATCH, "the entry says %llu units, the document %llu",
                        (unsigned long long)e.units, (unsigned long long)p->units);
-    if (!merkle_verify(keccak256(p->chunk.p, p->chunk.n), p->proof, p->proof_n, *root))
+    if (!merkle_verify(keccak256(p->chunk.p, p->chunk.n), p->proof.list, p->proof.n, *root))
         return err_set(err, E_DIGEST_MISMATCH, "the proof does not lead to the root");
     return E_OK;
 }

@@ -2,10 +2,7 @@
 #ifndef VERIFY_PAYOUT_H
 #define VERIFY_PAYOUT_H
 
-#include "lib/arena.h"
-#include "lib/bytes.h"
-#include "lib/err.h"
-#include "lib/json.h"
+#include "verify/document.h"
 
 /** A payout proof as GET /v1/proofs/{address} serves it; only what the contract would look at. */
 struct payout {
@@ -15,8 +12,7 @@ struct payout {
     uint64_t units;
     struct bytes chunk; /**< 160 bytes */
     uint8_t index;
-    struct digest *proof; /**< proof_n siblings, leaf to root */
-    size_t proof_n;
+    struct siblings proof;
     struct digest root; /**< as the document claims */
 };
 
