@@ -3,8 +3,8 @@
 
 -- name: epoch_gather
 -- Marks the attempts that ended with blame and were not counted yet for this batch's epoch; acceptances have their batch from
--- their ledger entry. Nothing is added once the batch is sealed; run again before, it may add more. A row that somebody holds is
--- left for the next epoch: no wait here, no deadlock with the verdicts.
+-- their ledger entry. What a batch counted that was voided or dropped counts anew. Nothing is added once the batch is sealed; run
+-- again before, it may add more. A row that somebody holds is left for the next epoch: no wait here, no deadlock with the verdicts.
 -- class: slow
 -- params: batch uuid, max int4
 -- returns: call int4, outcome text
@@ -16,8 +16,11 @@ WITH c AS MATERIALIZED (
 ), e AS MATERIALIZED (
     SELECT a.id FROM attempt a WHERE a.state IN ('rejected', 'failed', 'lapsed') AND a.scored_in IS NULL
      ORDER BY a.ended_at, a.id LIMIT (SELECT max FROM c WHERE open) FOR NO KEY UPDATE SKIP LOCKED
+), g AS MATERIALIZED (
+    SELECT a.id FROM attempt a WHERE a.scored_in IN (SELECT id FROM batch WHERE state IN ('voided', 'dropped'))
+     LIMIT (SELECT max FROM c WHERE open) FOR NO KEY UPDATE SKIP LOCKED
 ), u AS (
-    UPDATE attempt a SET scored_in = c.id FROM e, c WHERE a.id = e.id AND c.open
+    UPDATE attempt a SET scored_in = c.id FROM (SELECT id FROM e UNION SELECT id FROM g) x, c WHERE a.id = x.id AND c.open
 )
 SELECT 0 AS call, CASE WHEN NOT EXISTS (SELECT FROM c) THEN 'batch_not_found' ELSE 'ok' END AS outcome;
 
@@ -41,7 +44,8 @@ SELECT e.kind, a.task_id AS task, a.id AS attempt, a.epoch AS attempt_epoch, p.i
   JOIN provider p ON p.id = a.provider_id JOIN account m ON m.id = a.operator LEFT JOIN response r ON r.attempt_id = a.id;
 
 -- name: score_put
--- A score leaf of an epoch that is being closed. The epoch computed anew before the batch is sealed replaces it.
+-- A score leaf of an epoch that is being closed. The epoch computed anew before the batch is sealed replaces it, and so does a
+-- batch that takes the number of a dropped one.
 -- class: slow
 -- params: batch uuid, address bytea, epoch int8, accepted int8, rejected int8, expired int8, score int4, events_root bytea
 -- returns: call int4, outcome text
@@ -56,7 +60,7 @@ WITH c AS MATERIALIZED (
 ), w AS (
     INSERT INTO score_leaf (provider_id, epoch, batch_id, accepted, rejected, expired, score, events_root)
     SELECT provider, epoch, batch, accepted, rejected, expired, score, events_root FROM c WHERE open
-    ON CONFLICT (provider_id, epoch) DO UPDATE SET accepted = EXCLUDED.accepted, rejected = EXCLUDED.rejected, expired = EXCLUDED.expired,
+    ON CONFLICT (provider_id, epoch) DO UPDATE SET batch_id = EXCLUDED.batch_id, accepted = EXCLUDED.accepted, rejected = EXCLUDED.rejected, expired = EXCLUDED.expired,
                                                    score = EXCLUDED.score, events_root = EXCLUDED.events_root
 )
 SELECT call, CASE WHEN open THEN 'ok' ELSE 'digest_mismatch' END AS outcome FROM c ORDER BY call;
