@@ -32,7 +32,7 @@ struct declared {
 
 static int usage(FILE *to)
 {
-    fputs("usage: ogpu-verify declared --rpc URL --settlement 0xADDRESS [--from BLOCK]\n"
+    fputs("usage: ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
           "\n"
           "Adds up what all batches declare and what they list, from the chain's own history.\n"
           "--from   first block that may hold a batch (default 0)\n",
@@ -208,7 +208,7 @@ static bool read_options(int argc, char **argv, struct declared *d, const char *
 
         if (strcmp(argv[i], "--rpc") == 0)
             *url = argv[i + 1];
-        else if (strcmp(argv[i], "--settlement") == 0)
+        else if (strcmp(argv[i], "--settlement") == 0 || strcmp(argv[i], "--contract") == 0)
             where = address_parse(text_of(argv[i + 1]), &d->settlement);
         else if (strcmp(argv[i], "--from") == 0 && argv[i + 1][0] >= '0' && argv[i + 1][0] <= '9')
             d->from = strtoull(argv[i + 1], &end, 10);
