@@ -28,7 +28,7 @@ static bool read_provider(struct world *w, const char *token, const char *hex)
         return false;
     w->providers = grown(w->providers, w->n_providers, sizeof(*w->providers));
     a = &w->providers[w->n_providers];
-    snprintf(a->token, sizeof(a->token), "%s", token);
+    memcpy(a->token, token, strlen(token) + 1); /* read_line() has measured it */
     if (signer_from_bytes(key, &a->signer, &err) != E_OK)
         return false;
     w->n_providers++;
