@@ -274,6 +274,16 @@ static enum err_code outcome(CURL *h, CURLcode got, const struct transfer *t, co
     return E_OK;
 }
 
+/* What Content-Length said; -1 when it was absent. */
+static int64_t told_length(CURL *h)
+{
+    curl_off_t n = -1;
+
+    if (curl_easy_getinfo(h, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &n) != CURLE_OK)
+        return -1;
+    return (int64_t)n;
+}
+
 enum err_code http_do(struct http_client *c, const struct http_call *call, struct http_reply *reply,
                       struct err *err)
 {
@@ -289,6 +299,7 @@ enum err_code http_do(struct http_client *c, const struct http_call *call, struc
     reply->location[0] = reply->authenticate[0] = reply->content_type[0] = '\0';
     set_options(c, call, &t, headers, why);
     rc = outcome(c->curl, curl_easy_perform(c->curl), &t, why, err);
+    reply->content_length = told_length(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(headers);
     return rc;

@@ -37,6 +37,7 @@ struct http_reply {
     char authenticate[1024]; /**< WWW-Authenticate; "" when absent or longer */
     int64_t retry_after_s;   /**< 0 when absent */
     int64_t reply_len;       /**< body bytes received */
+    int64_t content_length;  /**< as told, which is what HEAD is for; -1 when absent */
 };
 
 /** A client that trusts the system's roots. Aborts only on memory. */

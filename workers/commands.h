@@ -14,6 +14,9 @@ int command_doctor(int argc, char **argv);
 /** `key FILE`: make a provider key (when there is none) and print its address. */
 int command_key(int argc, char **argv);
 
+/** `earn`: what each source of the gateway may be expected to bring on this machine. */
+int command_earn(int argc, char **argv);
+
 /** `signer`: hold a key and sign for a worker over a unix socket, until told to end. */
 int command_signer(int argc, char **argv);
 

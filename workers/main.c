@@ -14,6 +14,8 @@ static int help(void)
          "       ogpu-worker try ...             run a source once from a local archive\n"
          "       ogpu-worker doctor [options]    what containers need, and whether it is here\n"
          "       ogpu-worker key FILE            make a provider key, print its address\n"
+         "       ogpu-worker earn [--json] [options]\n"
+         "                                       what each source may bring on this machine\n"
          "       ogpu-worker signer [options]    hold the key, sign for a worker over a socket\n"
          "       ogpu-worker config show [--origin] [options]\n"
          "                                       the options in force, and where they come from\n\n"
@@ -37,6 +39,8 @@ int main(int argc, char **argv)
         return command_doctor(argc - 2, argv + 2);
     if (strcmp(word, "key") == 0)
         return command_key(argc - 2, argv + 2);
+    if (strcmp(word, "earn") == 0)
+        return command_earn(argc - 2, argv + 2);
     if (strcmp(word, "signer") == 0)
         return command_signer(argc - 2, argv + 2);
     if (strcmp(word, "config") == 0)

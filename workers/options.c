@@ -17,6 +17,18 @@
 #define CONFIG_ROW \
     TEXT("OGPU_CONFIG", config, "", "file of NAME=value lines, read after the environment")
 
+#define URL_ROW \
+    TEXT("OGPU_URL", url, NULL, "the gateway, e.g. https://gateway.example; several with commas")
+
+#define CHOICE_ROWS                                                                            \
+    TEXT("OGPU_SOURCES", sources, "",                                                          \
+         "ids of sources to serve, with commas; auto: what earns; empty: all that fit"),       \
+        TEXT("OGPU_SOURCES_IF", sources_if, "",                                                \
+             "and only those for which this holds, e.g. reward >= 0.01 && memory_mb <= 4096"), \
+        INT("OGPU_WATTS", watts, "0", 0, 1000000, "power that this machine draws at work"),    \
+        TEXT("OGPU_KWH_PRICE", kwh_price, "0", "what a kWh costs, in OGPU"),                   \
+        INT("OGPU_SLOTS", slots, "1", 1, 64, "attempts at once")
+
 #define LOCAL_ROWS                                                                            \
     CONFIG_ROW,                                                                               \
         TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                               \
@@ -32,7 +44,7 @@ const struct config_row options_local[] = {LOCAL_ROWS};
 const size_t options_local_count = sizeof(options_local) / sizeof(options_local[0]);
 
 const struct config_row options_agent[] = {
-    TEXT("OGPU_URL", url, NULL, "the gateway, e.g. https://gateway.example; several with commas"),
+    URL_ROW,
     TEXT("OGPU_PROVIDER_KEY_FILE", key_file, "", "the provider's private key; a file of mode 0600"),
     TEXT("OGPU_SIGNER_SOCKET", signer_socket, "",
          "or the socket of `ogpu-worker signer`, which has the key"),
@@ -42,11 +54,9 @@ const struct config_row options_agent[] = {
     INT("L1_CHAIN_ID", chain_id, NULL, 1, INT64_MAX, "chain id of the signatures' domain"),
     TEXT("L1_SETTLEMENT", settlement, NULL,
          "address of the Settlement contract, in the signatures' domain"),
-    TEXT("OGPU_SOURCES", sources, "",
-         "ids of sources to serve, with commas; empty: all that fit this machine"),
+    CHOICE_ROWS,
     INT("OGPU_SOURCES_S", sources_s, "60", 1, 86400,
         "seconds between looks for new sources, when none are named"),
-    INT("OGPU_SLOTS", slots, "1", 1, 64, "attempts at once"),
     INT("OGPU_DRAIN_S", drain_s, "30", 0, 86400,
         "seconds that running work gets when the worker is told to end"),
     INT("OGPU_WARM_MB", warm_mb, "1024", 0, 1048576,
@@ -59,6 +69,14 @@ const struct config_row options_agent[] = {
     LOCAL_ROWS,
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);
+
+const struct config_row options_earn[] = {
+    CONFIG_ROW,
+    URL_ROW,
+    CHOICE_ROWS,
+    TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker", "folder with this machine's record"),
+};
+const size_t options_earn_count = sizeof(options_earn) / sizeof(options_earn[0]);
 
 const struct config_row options_signer[] = {
     CONFIG_ROW,

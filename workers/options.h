@@ -17,6 +17,9 @@ struct options {
     const char *work_dir;
     const char *runtime;
     const char *sources;
+    const char *sources_if;
+    const char *kwh_price;
+    int64_t watts;
     const char *settlement;
     int64_t chain_id;
     int64_t sources_s;
@@ -38,6 +41,10 @@ extern const size_t options_agent_count;
 /** The part that is about running containers: for `try` and `doctor`. */
 extern const struct config_row options_local[];
 extern const size_t options_local_count;
+
+/** The part that is about choosing sources: for `earn`. */
+extern const struct config_row options_earn[];
+extern const size_t options_earn_count;
 
 /** Just a key and a socket: for `signer`. */
 extern const struct config_row options_signer[];

@@ -126,7 +126,9 @@ static enum err_code work(struct agent *a, struct err *err)
 static enum err_code prepare(struct agent *a, const struct options *o, struct err *err)
 {
     struct workshop_config c = {o->work_dir, o->runtime, o->uid_base, o->image_mb, o->image_files};
+    struct sources_config sources = {o->sources, o->sources_if, o->kwh_price, o->watts, o->slots};
     a->options = o;
+    earnings_open(&a->earnings, o->work_dir);
     a->shop.lock = -1;
     /*
      * Cards are reported in the heartbeat, but containers get none yet: so CPU is what we may
@@ -134,7 +136,7 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
      */
     enum err_code rc = identity_open(&a->me, o, ENV_CPU, err);
     if (rc == E_OK)
-        rc = sources_open(&a->sources, o->sources, err);
+        rc = sources_open(&a->sources, &sources, &a->earnings, err);
     if (rc == E_OK)
         rc = workshop_open(&a->shop, &c, err);
     struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
@@ -152,6 +154,7 @@ static void leave(struct agent *a)
         warm_close(&a->warm);
         workshop_close(&a->shop);
         sources_close(&a->sources);
+        earnings_close(&a->earnings);
         identity_close(&a->me);
     }
 }

@@ -60,7 +60,8 @@ void api_sleep(int64_t ms, bool (*stop)(void *ctx), void *ctx)
 
 static void understand(struct http_reply *raw, struct api_reply *out)
 {
-    *out = (struct api_reply){.status = raw->status, .retry_after_s = raw->retry_after_s};
+    *out = (struct api_reply){
+        .status = raw->status, .retry_after_s = raw->retry_after_s, .length = raw->content_length};
     if (raw->body.n == 0)
         return;
     out->body = json_loadb((char *)raw->body.p, raw->body.n, JSON_REJECT_DUPLICATES, NULL);
@@ -157,7 +158,7 @@ enum err_code api_call(struct api *api, const struct api_request *q, struct api_
                        struct err *err)
 {
     char bearer[TOKEN_TEXT_MAX + 32];
-    uint64_t generation = identity_bearer(api->me, bearer, sizeof(bearer));
+    uint64_t generation = q->public_call ? 0 : identity_bearer(api->me, bearer, sizeof(bearer));
     enum err_code rc = reach(api, q, q->public_call ? NULL : bearer, out, err);
     if (rc != E_OK || out->status != 401 || q->public_call)
         return rc;

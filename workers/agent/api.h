@@ -40,6 +40,7 @@ struct api_reply {
     json_t *body;  /**< NULL when there is none or it is no JSON */
     char code[64]; /**< of a problem, e.g. LEASE_LOST; "" otherwise */
     int64_t retry_after_s;
+    int64_t length; /**< HEAD: bytes that a GET would bring; -1 when not told */
 };
 
 /** A client for one thread; begins at a random one of the gateways. */

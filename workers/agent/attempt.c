@@ -8,6 +8,7 @@
 
 #include "core/manifest.h"
 #include "lib/arena.h"
+#include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/hex.h"
 #include "lib/log.h"
@@ -207,6 +208,18 @@ static void finish(struct slot *s, const struct claim *c, struct box_result *r, 
         submit_failure(s, c->attempt, "draining", "the worker ends", true);
 }
 
+/* For the choice of sources: what this task brought and took. */
+static void note_earning(struct slot *s, const struct claim *c, const struct box_result *r,
+                         const json_t *answer, int64_t submit_ms)
+{
+    struct wei reward;
+    const char *text = json_string_value(json_object_get(answer, "reward"));
+    if (r->end == BOX_STOPPED || !text || !wei_parse(text_of(text), &reward))
+        return;
+    earnings_note(&s->agent->earnings, c->source_id, reward,
+                  r->usage.start_ms + r->usage.wall_ms + submit_ms, r->end == BOX_OK);
+}
+
 bool attempt_serve(struct slot *s, const json_t *answer)
 {
     struct claim c;
@@ -235,7 +248,9 @@ bool attempt_serve(struct slot *s, const json_t *answer)
         rc = run(s, &c, &seat, &r, &v, a, &err);
     }
     if (rc == E_OK) {
+        int64_t ended = clock_mono_us();
         finish(s, &c, &r, a);
+        note_earning(s, &c, &r, answer, (clock_mono_us() - ended) / 1000);
     } else if (!slot_stopped(s)) {
         submit_failure(s, c.attempt, v.code, err.text, v.released);
     } else if (atomic_load(&s->cause) == STOP_DRAIN) {

@@ -59,7 +59,7 @@ void *errands_main(void *arg)
         int64_t now = clock_mono_us();
         if (now >= provider_at)
             provider_at = now + provider_beat(a) * 1000000;
-        if (now >= sources_at && a->sources.count == 0 && !atomic_load(&a->draining)) {
+        if (now >= sources_at && sources_change(&a->sources) && !atomic_load(&a->draining)) {
             look_for_sources(a);
             sources_at = clock_mono_us() + every_us;
         }

@@ -13,12 +13,16 @@
 
 #define CLAIM_WAIT_S  25
 #define CLAIM_REF_MAX 37
+/* What earns most is asked for alone first, but not for long: the rest is better than nothing. */
+#define TOP_WAIT_S        3
+#define NOTHING_WANTED_MS 1000
 
 enum err_code slot_open(struct slot *s, struct agent *agent, unsigned index, struct err *err)
 {
     memset(s, 0, sizeof(*s));
     s->agent = agent;
     s->index = index;
+    s->top_next = true;
     pthread_mutex_init(&s->mutex, NULL);
     s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->stop_fd < 0)
@@ -110,10 +114,21 @@ static enum err_code claim(struct slot *s, const char *ref, int wait_s, struct a
                            struct err *err)
 {
     char path[48];
+    bool none;
+    bool top = wait_s > 0 && s->top_next && sources_have_top(&s->agent->sources);
+    json_t *sources = sources_claim(&s->agent->sources, top, &none);
+    if (none && wait_s > 0) {
+        /* Without a list every registration would count, those of other days too. */
+        json_decref(sources);
+        *reply = (struct api_reply){.status = 204};
+        api_sleep(NOTHING_WANTED_MS, is_draining, s);
+        return E_OK;
+    }
     json_t *body = json_pack("{s:s}", "claim_ref", ref);
-    json_t *sources = sources_claim(&s->agent->sources);
     if (sources)
         json_object_set_new(body, "sources", sources);
+    s->top_next = !top;
+    wait_s = top ? TOP_WAIT_S : wait_s;
     snprintf(path, sizeof(path), "/v1/claims?wait=%d", wait_s);
     struct api_request q = {
         .method = "POST", .path = path, .body = body, .timeout_ms = (wait_s + 10) * 1000};

@@ -30,6 +30,7 @@ struct slot {
     struct api api;
     int stop_fd; /**< eventfd: readable when `cause` is set */
     _Atomic enum stop_cause cause;
+    bool top_next;         /**< the next claim asks for what earns most; the slot's thread alone */
     pthread_mutex_t mutex; /**< guards what follows */
     bool live;             /**< an attempt runs; its lease is kept */
     char attempt[ID_TEXT_MAX];
@@ -48,6 +49,7 @@ struct agent {
     struct stats stats;
     int metrics_fd; /**< listener on loopback; -1 */
     pthread_t metrics;
+    struct earnings earnings;
     struct sources sources;
     atomic_bool draining; /**< no new work */
     struct slot slots[SLOTS_MAX];

@@ -11,10 +11,8 @@
 #include "lib/hex.h"
 #include "lib/log.h"
 
-enum err_code sources_open(struct sources *s, const char *list, struct err *err)
+static enum err_code read_list(struct sources *s, const char *list, struct err *err)
 {
-    memset(s, 0, sizeof(*s));
-    s->memory_mb = (int64_t)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ", ");
         struct uuid id;
@@ -26,6 +24,30 @@ enum err_code sources_open(struct sources *s, const char *list, struct err *err)
             id_format(ID_SOURCE, id, s->ids[s->count++]);
         p += n + strspn(p + n, ", ");
     }
+    return E_OK;
+}
+
+enum err_code sources_open(struct sources *s, const struct sources_config *c,
+                           struct earnings *earnings, struct err *err)
+{
+    struct wei price;
+    uint64_t units = 0;
+    struct err why = {0};
+    memset(s, 0, sizeof(*s));
+    pthread_mutex_init(&s->mutex, NULL);
+    s->memory_mb = (int64_t)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
+    s->earnings = earnings;
+    s->by_profit = strcmp(c->list, "auto") == 0;
+    if (!ogpu_parse(c->kwh_price, &price) || wei_to_units(price, &units, &why) != E_OK ||
+        units > UINT32_MAX)
+        return err_set(err, E_CONFIG, "OGPU_KWH_PRICE: '%.40s' is no price in OGPU", c->kwh_price);
+    s->power = (struct power){c->watts, (int64_t)units, c->slots};
+    if (predicate_read(c->predicate, &s->predicate, &why) != E_OK)
+        return err_set(err, E_CONFIG, "OGPU_SOURCES_IF: %s", why.text);
+    enum err_code rc = s->by_profit ? E_OK : read_list(s, c->list, err);
+    if (rc != E_OK)
+        return rc;
+    s->picking = s->count == 0 && (s->by_profit || s->predicate.n > 0);
     s->known = calloc(SOURCES_KNOWN_MAX, sizeof(s->known[0]));
     return s->known ? E_OK : err_set(err, E_INTERNAL, "no memory");
 }
@@ -33,15 +55,35 @@ enum err_code sources_open(struct sources *s, const char *list, struct err *err)
 void sources_close(struct sources *s)
 {
     free(s->known);
+    pthread_mutex_destroy(&s->mutex);
 }
 
-json_t *sources_claim(const struct sources *s)
+bool sources_change(const struct sources *s)
 {
-    if (s->count == 0)
+    return s->count == 0;
+}
+
+bool sources_have_top(struct sources *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    bool yes = s->picks.top < s->picks.n;
+    pthread_mutex_unlock(&s->mutex);
+    return yes;
+}
+
+json_t *sources_claim(struct sources *s, bool top, bool *none)
+{
+    *none = false;
+    if (!s->picking && s->count == 0)
         return NULL;
     json_t *a = json_array();
     for (size_t i = 0; i < s->count; i++)
         json_array_append_new(a, json_string(s->ids[i]));
+    pthread_mutex_lock(&s->mutex);
+    for (size_t i = 0; s->picking && i < (top ? s->picks.top : s->picks.n); i++)
+        json_array_append_new(a, json_string(s->picks.rows[i].id));
+    pthread_mutex_unlock(&s->mutex);
+    *none = json_array_size(a) == 0;
     return a;
 }
 
@@ -89,49 +131,107 @@ static enum err_code put(struct api *api, const char *id, const json_t *manifest
     return rc;
 }
 
-/* One source of a list. Only the gateway's failure to answer is an error here. */
-static enum err_code consider(struct sources *s, struct api *api, const json_t *source,
-                              size_t *added, struct err *err)
+/* Bytes of the image's archive; -1 when it is elsewhere or not known. */
+static int64_t image_bytes(struct api *api, const struct manifest *m)
 {
-    struct manifest m;
-    struct uuid id;
+    char hex[65];
+    char path[96];
+    struct err err;
+    struct api_reply reply;
+    if (!api || !m->has_blob)
+        return -1;
+    hex_encode(m->blob.b, sizeof(m->blob.b), hex);
+    snprintf(path, sizeof(path), "/v1/blobs/%s", hex);
+    struct api_request q = {.method = "HEAD", .path = path};
+    enum err_code rc = api_call(api, &q, &reply, &err);
+    int64_t size = rc == E_OK && reply.status == 200 ? reply.length : -1;
+    api_reply_done(&reply);
+    return size;
+}
+
+enum err_code sources_judge(const struct sources *s, const json_t *source, unsigned environments,
+                            struct api *api, struct uuid *id, struct manifest *m, struct err *err)
+{
+    char why[PREDICATE_WHY_MAX];
     const char *text = json_string_value(json_object_get(source, "id"));
     const char *status = json_string_value(json_object_get(source, "status"));
-    const json_t *manifest = json_object_get(source, "manifest");
-    if (!text || !id_parse(ID_SOURCE, text_of(text), &id))
+    if (!text || !id_parse(ID_SOURCE, text_of(text), id))
         return err_set(err, E_PEER, "the gateway lists a source without an id");
-    if (is_known(s, id))
-        return E_OK;
-    enum err_code rc = manifest_read(manifest, &m, err);
+    enum err_code rc = manifest_read(json_object_get(source, "manifest"), m, err);
     if (rc != E_OK || !status || strcmp(status, "active") != 0)
         return err_set(err, E_CONFIG, "source %s cannot be served: %.100s", text,
                        rc != E_OK ? err->text : "retired");
-    if ((m.environments & api->me->environments) == 0)
+    if ((m->environments & environments) == 0)
         return err_set(err, E_CONFIG, "source %s does not run on this machine", text);
-    if (m.limits.memory_mb > s->memory_mb)
+    if (m->limits.memory_mb > s->memory_mb)
         return err_set(err, E_CONFIG, "source %s wants %lld MiB of memory, this machine has %lld",
-                       text, (long long)m.limits.memory_mb, (long long)s->memory_mb);
-    rc = put(api, text, manifest, m.environments & api->me->environments, err);
+                       text, (long long)m->limits.memory_mb, (long long)s->memory_mb);
+    int64_t bytes = predicate_wants_image(&s->predicate) ? image_bytes(api, m) : -1;
+    if (!predicate_holds(&s->predicate, m, bytes, why))
+        return err_set(err, E_CONFIG, "source %s is not wanted: %s", text, why);
+    return E_OK;
+}
+
+/* A source that may be served: what it may bring decides whether it is. */
+static void weigh(struct sources *s, struct picks *picks, struct uuid id, const struct manifest *m)
+{
+    struct expectation x = earnings_expect(s->earnings, id, m, &s->power);
+    struct pick one = {.profit = s->by_profit ? x.profit : x.reward_units, .measured = x.measured};
+    id_format(ID_SOURCE, id, one.id);
+    if (s->by_profit)
+        picks_add_earning(picks, &one);
+    else
+        picks_add(picks, &one);
+}
+
+/* What a walk over the list collects. */
+struct walk {
+    struct sources *s;
+    struct api *api;
+    size_t *added;
+    struct picks picks;
+};
+
+/* One source of a list. Only the gateway's failure to answer is an error here. */
+static enum err_code consider(struct walk *w, const json_t *source, struct err *err)
+{
+    struct sources *s = w->s;
+    struct manifest m;
+    struct uuid id;
+    const json_t *manifest = json_object_get(source, "manifest");
+    unsigned environments = w->api->me->environments;
+    const char *text = json_string_value(json_object_get(source, "id"));
+    if (text && !s->picking && id_parse(ID_SOURCE, text_of(text), &id) && is_known(s, id))
+        return E_OK;
+    enum err_code rc = sources_judge(s, source, environments, w->api, &id, &m, err);
+    if (rc != E_OK)
+        return rc;
+    if (s->picking)
+        weigh(s, &w->picks, id, &m);
+    if (is_known(s, id))
+        return E_OK;
+    rc = put(w->api, text, manifest, m.environments & environments, err);
     if (rc != E_OK)
         return rc;
     if (s->known_count < SOURCES_KNOWN_MAX)
         s->known[s->known_count++] = id;
-    (*added)++;
+    (*w->added)++;
     log_info("source_registered", "source=%s name=%.*s", text, (int)m.name.n, m.name.s);
     return E_OK;
 }
 
-static enum err_code chosen(struct sources *s, struct api *api, size_t *added, struct err *err)
+static enum err_code chosen(struct walk *w, struct err *err)
 {
+    struct sources *s = w->s;
     enum err_code rc = E_OK;
     for (size_t i = 0; rc == E_OK && i < s->count; i++) {
         char path[96];
         snprintf(path, sizeof(path), "/v1/sources/%s", s->ids[i]);
         struct api_request q = {.method = "GET", .path = path, .public_call = true};
         struct api_reply reply;
-        rc = api_call(api, &q, &reply, err);
+        rc = api_call(w->api, &q, &reply, err);
         if (rc == E_OK && reply.status == 200)
-            rc = consider(s, api, reply.body, added, err);
+            rc = consider(w, reply.body, err);
         else if (rc == E_OK)
             rc = err_set(err, reply.status >= 500 ? E_PEER : E_CONFIG,
                          "source %s: the gateway answered %d %s", s->ids[i], reply.status,
@@ -141,7 +241,9 @@ static enum err_code chosen(struct sources *s, struct api *api, size_t *added, s
     return rc;
 }
 
-static enum err_code page(struct sources *s, struct api *api, char cursor[513], size_t *added,
+typedef enum err_code (*visitor)(void *ctx, const json_t *source, struct err *err);
+
+static enum err_code page(struct api *api, char cursor[513], visitor visit, void *ctx,
                           struct err *err)
 {
     char path[640];
@@ -158,10 +260,7 @@ static enum err_code page(struct sources *s, struct api *api, char cursor[513], 
     json_array_foreach(json_object_get(reply.body, "data"), i, source)
     {
         if (rc == E_OK)
-            rc = consider(s, api, source, added, err);
-        /* One that does not suit us is no reason to leave the others. */
-        if (rc == E_CONFIG)
-            rc = E_OK;
+            rc = visit(ctx, source, err);
     }
     const char *next = json_string_value(json_object_get(reply.body, "next_cursor"));
     snprintf(cursor, 513, "%s", rc == E_OK && next && strlen(next) <= 512 ? next : "");
@@ -169,15 +268,35 @@ static enum err_code page(struct sources *s, struct api *api, char cursor[513], 
     return rc;
 }
 
-enum err_code sources_register(struct sources *s, struct api *api, size_t *added, struct err *err)
+enum err_code sources_each(struct api *api, visitor visit, void *ctx, struct err *err)
 {
     char cursor[513] = "";
-    *added = 0;
-    if (s->count > 0)
-        return chosen(s, api, added, err);
     enum err_code rc;
     do {
-        rc = page(s, api, cursor, added, err);
+        rc = page(api, cursor, visit, ctx, err);
     } while (rc == E_OK && cursor[0] != '\0');
     return rc;
+}
+
+static enum err_code consider_listed(void *ctx, const json_t *source, struct err *err)
+{
+    enum err_code rc = consider(ctx, source, err);
+    /* One that does not suit us is no reason to leave the others. */
+    return rc == E_CONFIG ? E_OK : rc;
+}
+
+enum err_code sources_register(struct sources *s, struct api *api, size_t *added, struct err *err)
+{
+    struct walk w = {.s = s, .api = api, .added = added};
+    *added = 0;
+    if (s->count > 0)
+        return chosen(&w, err);
+    enum err_code rc = sources_each(api, consider_listed, &w, err);
+    if (rc != E_OK || !s->picking)
+        return rc;
+    picks_done(&w.picks, s->by_profit);
+    pthread_mutex_lock(&s->mutex);
+    s->picks = w.picks;
+    pthread_mutex_unlock(&s->mutex);
+    return E_OK;
 }

@@ -5,6 +5,9 @@
 #include <jansson.h>
 
 #include "workers/agent/api.h"
+#include "workers/agent/earnings.h"
+#include "workers/agent/picks.h"
+#include "workers/agent/predicate.h"
 
 #define SOURCES_MAX       64 /**< what one claim may name */
 #define SOURCES_KNOWN_MAX 4096
@@ -13,13 +16,30 @@
 struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
     size_t count;
+    bool picking;               /**< by predicate or by profit: claims name what was picked */
+    bool by_profit;             /**< OGPU_SOURCES=auto */
+    struct predicate predicate; /**< of OGPU_SOURCES_IF */
+    struct earnings *earnings;
+    struct power power;
+    pthread_mutex_t mutex; /**< guards `picks` */
+    struct picks picks;
     int64_t memory_mb;  /**< what this machine has: sources that want more do not fit */
     struct uuid *known; /**< registered already, in this process's life */
     size_t known_count;
 };
 
-/** Read OGPU_SOURCES. @return E_CONFIG naming what is no source id. */
-MUST_CHECK enum err_code sources_open(struct sources *s, const char *list, struct err *err);
+/** How to choose. */
+struct sources_config {
+    const char *list;      /**< OGPU_SOURCES: ids, "auto" or "" */
+    const char *predicate; /**< OGPU_SOURCES_IF */
+    const char *kwh_price; /**< OGPU_KWH_PRICE: decimal OGPU */
+    int64_t watts;
+    int64_t slots;
+};
+
+/** @earnings  borrowed. @return E_CONFIG naming what is no source id, clause or price. */
+MUST_CHECK enum err_code sources_open(struct sources *s, const struct sources_config *config,
+                                      struct earnings *earnings, struct err *err);
 void sources_close(struct sources *s);
 
 /**
@@ -32,7 +52,42 @@ void sources_close(struct sources *s);
 MUST_CHECK enum err_code sources_register(struct sources *s, struct api *api, size_t *added,
                                           struct err *err);
 
-/** The `sources` member of a claim; a new reference, NULL when every registered source is meant. */
-json_t *sources_claim(const struct sources *s);
+/**
+ * The `sources` member of a claim; a new reference, NULL when every registered source is meant.
+ *
+ * @top   only those that bring most
+ * @none  set when nothing is to be claimed at all
+ */
+json_t *sources_claim(struct sources *s, bool top, bool *none);
+
+/** Whether claims should ask for the top first. */
+bool sources_have_top(struct sources *s);
+
+/** Whether the list of sources is to be read again and again. */
+bool sources_change(const struct sources *s);
+
+/**
+ * Every active source of the gateway.
+ *
+ * @visit  called with each; its errors end the walk
+ * @return E_PEER, E_TIMEOUT, or what `visit` returned
+ */
+MUST_CHECK enum err_code sources_each(struct api *api,
+                                      enum err_code (*visit)(void *ctx, const json_t *source,
+                                                             struct err *err),
+                                      void *ctx, struct err *err);
+
+/**
+ * Judge one source of the gateway's list.
+ *
+ * @environments  what this machine runs
+ * @api           to ask for an image's size, if the predicate wants it; NULL: not known
+ * @out           what it is, borrowed from `source`
+ * @return E_CONFIG with the reason why it is not served; E_PEER when it is not what the contract
+ * says
+ */
+MUST_CHECK enum err_code sources_judge(const struct sources *s, const json_t *source,
+                                       unsigned environments, struct api *api, struct uuid *id,
+                                       struct manifest *out, struct err *err);
 
 #endif
