@@ -130,6 +130,7 @@ export class Gateway {
         entry.status = answer.status;
         entry.answer = answer.body;
         response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+        if (request.method === 'HEAD') return void response.end();
         response.end(Buffer.isBuffer(answer.body) ? answer.body : JSON.stringify(answer.body ?? {}));
     }
 
@@ -197,6 +198,7 @@ export class Gateway {
     }
 
     #blob(r, digest) {
+        if (r.method === 'HEAD' && this.blobs.has(digest)) return { status: 200, headers: { 'content-length': this.blobs.get(digest).length } };
         if (r.method === 'GET') {
             return this.blobs.has(digest) ? { status: 200, body: this.blobs.get(digest) } : problem(404, 'BLOB_NOT_FOUND');
         }

@@ -160,11 +160,18 @@ static void test_names(void **state)
     job_address(id, address);
     assert_int_equal(strlen(address), 42);
     assert_int_equal(
-        sources_open(&s, " src_01m826rk20fh3bns8gc9pxehqh, src_01m826rk20fh3bns8gc9pxehqh,", &err),
+        sources_open(
+            &s,
+            &(struct sources_config){
+                " src_01m826rk20fh3bns8gc9pxehqh, src_01m826rk20fh3bns8gc9pxehqh,", "", "0", 0, 1},
+            NULL, &err),
         E_OK);
     assert_int_equal(s.count, 2);
     sources_close(&s);
-    assert_int_equal(sources_open(&s, "tsk_01m826rm18fa4azytb7bgkqykk", &err), E_CONFIG);
+    assert_int_equal(
+        sources_open(&s, &(struct sources_config){"tsk_01m826rm18fa4azytb7bgkqykk", "", "0", 0, 1},
+                     NULL, &err),
+        E_CONFIG);
 }
 
 int main(void)
