@@ -3,9 +3,13 @@
 # line below says which floors it may know. A new source file needs no edit here.
 
 BUILD ?= build
-CC := gcc
-AR := gcc-ar
-NODE := tools/bin/node
+export BUILD
+
+# One short line a target; V=1 prints whole commands.
+QUIET = $(if $(V),,@echo '  $@'; )
+CC = $(QUIET)gcc
+AR = $(QUIET)gcc-ar
+NODE = $(QUIET)tools/bin/node
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -130,10 +134,10 @@ $(BUILD)/gen/invariants.c: auditor/invariants.sql tools/gen_invariants.mjs | $(N
 # Contracts are compiled by npm solc; deploying and testing need nothing but these two files.
 $(BUILD)/contracts/Settlement.json $(BUILD)/contracts/Vault.json &: $(wildcard contracts/*.sol) \
     tools/build_contracts.mjs | $(NODE_READY)
-	BUILD=$(BUILD) $(NODE) tools/build_contracts.mjs
+	$(NODE) tools/build_contracts.mjs
 
 $(DOCS): $(wildcard web/docs/*) tools/build_docs.mjs | $(NODE_READY)
-	BUILD=$(BUILD) $(NODE) tools/build_docs.mjs
+	$(NODE) tools/build_docs.mjs
 
 # ---- compiling --------------------------------------------------------------------------------
 
@@ -205,11 +209,11 @@ all: examples
 define example_rules
 $(BUILD)/examples/$(1): $(wildcard examples/$(1)/*.c examples/$(1)/*.h) Makefile
 	@mkdir -p $$(@D)
-	$(CC) -std=gnu17 -O2 -D_GNU_SOURCE= $(WARN) -static -s -o $$@ $$(filter %.c,$$^)
+	$$(CC) -std=gnu17 -O2 -D_GNU_SOURCE= $(WARN) -static -s -o $$@ $$(filter %.c,$$^)
 
 $(BUILD)/examples/$(1).oci.tar $(BUILD)/examples/$(1).manifest.json &: $(BUILD)/examples/$(1) \
     examples/$(1)/manifest.json tools/oci_image.mjs | $(NODE_READY)
-	$(NODE) tools/oci_image.mjs --out $(BUILD)/examples/$(1).oci.tar --template examples/$(1)/manifest.json \
+	$$(NODE) tools/oci_image.mjs --out $(BUILD)/examples/$(1).oci.tar --template examples/$(1)/manifest.json \
 	    --manifest $(BUILD)/examples/$(1).manifest.json --entrypoint /bin/$(1) --file $(BUILD)/examples/$(1)=/bin/$(1)
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example_rules,$(e))))
@@ -264,18 +268,18 @@ format:
 
 up: deps
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) tools/stack/up
+	@tools/stack/up
 
 down:
-	@BUILD=$(BUILD) tools/stack/down
+	@tools/stack/down
 
 demo: deps
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) tools/demo/run
+	@tools/demo/run
 
 bench: deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
-	@BUILD=$(BUILD) bench/run
+	@bench/run
 
 # The load test at its full length: a million requests.
 soak: deps
