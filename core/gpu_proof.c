@@ -79,6 +79,34 @@ void gpu_proof_draw(const struct digest *draw, uint32_t rows, uint32_t out[GPU_P
         out[i] = (uint32_t)(wide[i] % rows); /* the bias is below rows / 2^64 */
 }
 
+size_t gpu_proof_opened_max(const struct gpu_proof_shape *s)
+{
+    return GPU_PROOF_OPENED * ((size_t)s->cols * 4 + ROW_TREE_DEPTH_MAX * sizeof(struct digest));
+}
+
+enum err_code gpu_proof_read(const struct gpu_proof_shape *s, const struct digest *draw,
+                             struct bytes flat, struct gpu_proof_row *rows, struct err *err)
+{
+    const size_t width = (size_t)s->cols * 4;
+    uint32_t at[GPU_PROOF_OPENED];
+    size_t used = 0;
+
+    gpu_proof_draw(draw, s->rows, at);
+    for (size_t i = 0; i < GPU_PROOF_OPENED; i++) {
+        const size_t path_n = row_tree_path_length(s->rows, at[i]);
+        const uint8_t *p = flat.p + used;
+
+        used += width + path_n * sizeof(struct digest);
+        if (used > flat.n)
+            return err_set(err, E_VALIDATION, "the opened rows end too early");
+        rows[i] = (struct gpu_proof_row){(const int32_t *)(const void *)p,
+                                         (const struct digest *)(p + width), path_n};
+    }
+    if (used != flat.n)
+        return err_set(err, E_VALIDATION, "there is something behind the opened rows");
+    return E_OK;
+}
+
 enum err_code gpu_proof_check_paths(const struct gpu_proof_shape *s, const struct digest *root,
                                     const struct digest *draw, const struct gpu_proof_row *opened,
                                     struct err *err)

@@ -66,6 +66,20 @@ void gpu_proof_expand(const struct digest *seed, enum gpu_matrix matrix, uint64_
 /** Which rows a draw names, in the order in which they are opened. @rows numbers to `out` */
 void gpu_proof_draw(const struct digest *draw, uint32_t rows, uint32_t out[GPU_PROOF_OPENED]);
 
+/** The most bytes that opened rows take as gpu_proof_read() reads them. */
+size_t gpu_proof_opened_max(const struct gpu_proof_shape *s);
+
+/**
+ * Opened rows from one piece of memory: for each row of the draw its values and then its path, as
+ * long as the tree says.
+ *
+ * @flat    aligned for int32_t; `rows` point into it
+ * @return  E_VALIDATION when the length is not exactly that
+ */
+MUST_CHECK enum err_code gpu_proof_read(const struct gpu_proof_shape *s, const struct digest *draw,
+                                        struct bytes flat, struct gpu_proof_row *rows,
+                                        struct err *err);
+
 /**
  * The cheap check: every opened row lies under the root where the draw wants it.
  *

@@ -9,9 +9,9 @@
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
 static const char *const prefixes[ID_KIND_COUNT] = {
-    [ID_SOURCE] = "src",  [ID_TASK] = "tsk",     [ID_PROVIDER] = "prv",
-    [ID_ATTEMPT] = "att", [ID_RESPONSE] = "rsp", [ID_BATCH] = "bat",
-    [ID_WEBHOOK] = "whk", [ID_KEY] = "key",      [ID_WITHDRAWAL] = "wdr",
+    [ID_SOURCE] = "src",     [ID_TASK] = "tsk",      [ID_PROVIDER] = "prv", [ID_ATTEMPT] = "att",
+    [ID_RESPONSE] = "rsp",   [ID_BATCH] = "bat",     [ID_WEBHOOK] = "whk",  [ID_KEY] = "key",
+    [ID_WITHDRAWAL] = "wdr", [ID_CHALLENGE] = "chl",
 };
 
 struct uuid id_make(int64_t unix_ms, const uint8_t random[10])

@@ -16,6 +16,7 @@ enum id_kind {
     ID_WEBHOOK,
     ID_KEY,
     ID_WITHDRAWAL,
+    ID_CHALLENGE,
     ID_KIND_COUNT
 };
 

@@ -3,20 +3,42 @@
 #include "handlers/common.h"
 #include "handlers/view.h"
 
+struct state {
+    struct sql_gpu_challenge_due due;
+    int64_t seen_us;
+};
+
+static enum op_next show(struct op *op)
+{
+    const struct state *s = op->state;
+    const struct sql_gpu_challenge_due_row *rows = op->rows;
+    struct json_out *o = json_out_new(op->arena);
+
+    if (op->err.code != E_OK)
+        return op_fail_err(op);
+    put_open(o, NULL, '{');
+    put_id(o, "provider", ID_PROVIDER, s->due.provider);
+    put_time(o, "last_seen_at", s->seen_us);
+    put_int(o, "next_heartbeat_s", PROVIDER_HEARTBEAT_S);
+    put_open(o, "prove", '[');
+    for (size_t i = 0; i < op->n_rows; i++)
+        put_text(o, NULL, rows[i].device);
+    put_close(o, ']');
+    put_close(o, '}');
+    return reply(op, 200, o);
+}
+
 static enum op_next answer(struct op *op)
 {
     const struct in_heartbeat_provider *in = op->in;
     const struct sql_provider_heartbeat_row *row = op->rows;
-    struct json_out *o = json_out_new(op->arena);
+    struct state *s = arena_alloc(op->arena, sizeof(*s));
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
-    put_open(o, NULL, '{');
-    put_id(o, "provider", ID_PROVIDER, in->provider);
-    put_time(o, "last_seen_at", row->last_seen_at);
-    put_int(o, "next_heartbeat_s", PROVIDER_HEARTBEAT_S);
-    put_close(o, '}');
-    return reply(op, 200, o);
+    *s = (struct state){.due = {.provider = in->provider}, .seen_us = row->last_seen_at};
+    op->state = s;
+    return op_call(op, SQL_GPU_CHALLENGE_DUE, &s->due, key_of(in->provider), 0, show);
 }
 
 static enum op_next parse(struct op *op)

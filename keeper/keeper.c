@@ -31,7 +31,7 @@ static const struct job jobs[] = {
     {"expiries", SECOND_US, false, job_expiries},    {"leases", SECOND_US, false, job_leases},
     {"checks", SECOND_US, false, job_checks},        {"resync", 2 * SECOND_US, true, job_resync},
     {"masters", 10 * SECOND_US, true, job_masters},  {"prune", 60 * SECOND_US, true, job_prune},
-    {"garbage", 300 * SECOND_US, true, job_garbage},
+    {"garbage", 300 * SECOND_US, true, job_garbage}, {"proofs", SECOND_US, false, job_proofs},
 };
 _Static_assert(ARRAY_LEN(jobs) <= KEEPER_JOBS, "due_us has a place for each job");
 

@@ -13,7 +13,7 @@
 
 /* Inside the keeper: what its jobs share. */
 
-#define KEEPER_JOBS 8
+#define KEEPER_JOBS 12
 
 struct keeper {
     struct app *app;
@@ -35,6 +35,7 @@ struct keeper {
     bool leader;
 
     atomic_bool stopping;
+    atomic_bool proving; /* a proof is on the pool: no other is taken */
     atomic_uint_fast64_t expired;
     atomic_uint_fast64_t lapsed;
     atomic_uint_fast64_t adopted;
@@ -57,6 +58,8 @@ enum err_code job_resync(struct keeper *k, struct err *err);
 enum err_code job_masters(struct keeper *k, struct err *err);
 /** Idempotency keys older than their promise go. */
 enum err_code job_prune(struct keeper *k, struct err *err);
+/** Proofs of devices whose answer did not come have failed; one that came is checked. */
+enum err_code job_proofs(struct keeper *k, struct err *err);
 /** Blobs that nobody refers to go, rows first. */
 enum err_code job_garbage(struct keeper *k, struct err *err);
 

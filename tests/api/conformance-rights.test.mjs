@@ -9,7 +9,7 @@ import { eventually } from '../support/stack.mjs';
 import { World, raw } from '../support/world.mjs';
 
 const octets = { 'content-type': 'application/octet-stream' };
-let w, owner, stranger, source, provider, other, done, open, claim, blob, sealed;
+let w, owner, stranger, source, provider, other, done, open, claim, blob, sealed, challenge;
 
 before(async () => {
     w = await World.up();
@@ -21,18 +21,22 @@ before(async () => {
     blob = sha256('uploaded');
     expect(await owner.put(`/v1/blobs/${blob}`, Buffer.from('uploaded'), octets), 201);
     sealed = await provider.upload(claim, Buffer.from('sealed'));
+    const device = { environment: 'nvidia', name: 'test', uuid: 'GPU-rights', memory_mb: 1 };
+    expect(await provider.post(`/v1/providers/${provider.id}/heartbeat`, { devices: [device] }), 200);
+    challenge = expect(await provider.post(`/v1/providers/${provider.id}/challenges`, { device: device.uuid }), 201).id;
 });
 after(() => w?.down());
 
 const ABSENT = {
     task: 'tsk_01m826rm18fa4azytb7bgkqykk', attempt: 'att_01m826r1fgfa785jf9y9fq15sx', source: 'src_01m826rk20fh3bns8gc9pxehqh',
-    provider: 'prv_01m826rg48fw2t5bgvbnps4wbh', sha256: 'cd'.repeat(32),
+    provider: 'prv_01m826rg48fw2t5bgvbnps4wbh', sha256: 'cd'.repeat(32), challenge: 'chl_01m826rpz0exsvkcsyygkys0ra',
 };
 const outputs = [{ name: 'a', media_type: 'text/plain', size: 6, sha256: sha256('sealed') }];
 const signature = `0x${'11'.repeat(64)}1b`;
 const bodies = {
     createSource: () => ({ manifest: manifest() }), createTask: () => ({ source: source.id, input: {}, reward: '1' }), createWithdrawal: () => ({ amount: '1000000000000' }),
     createClaim: () => ({ claim_ref: randomUUID() }), respondAttempt: () => ({ epoch: 1, outputs, signature }), failAttempt: () => ({ code: 'no', message: '' }),
+    createChallenge: () => ({ device: 'GPU-rights' }), commitChallenge: () => ({ root: 'ab'.repeat(32) }), openChallenge: () => ({ rows: [{ values: '00000000', path: [] }] }),
     heartbeatProvider: () => ({ devices: [] }), putRegistration: () => ({ environments: ['cpu'], nonce: 1, deadline: Math.floor(Date.now() / 1000) + 60, signature }),
 };
 
@@ -54,7 +58,7 @@ const call = (http, route, ids, method = route.method) => {
     return http.call(method, route.at(ids), method === 'GET' || method === 'HEAD' ? undefined : body, body instanceof Uint8Array ? octets : {});
 };
 
-const theirs = () => ({ task: done.id, attempt: claim.attempt, source: source.id, provider: provider.id, sha256: blob });
+const theirs = () => ({ task: done.id, attempt: claim.attempt, source: source.id, provider: provider.id, sha256: blob, challenge });
 
 /** A key of the right form that nobody made: its check digits are right. */
 function forgedKey() {

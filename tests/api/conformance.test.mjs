@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Provider, expect, manifest, sha256 } from '../support/actors.mjs';
 import { bookBatch, confirmBatch } from '../support/batch.mjs';
+import { multiply, open, root, tree } from '../gpu/prover.mjs';
 import { eventually } from '../support/stack.mjs';
 import { World, chainEvent, domain, raw } from '../support/world.mjs';
 
@@ -36,7 +37,7 @@ async function readTwice(http, path) {
 
 const MISSING = {
     source: 'src_01m826rk20fh3bns8gc9pxehqh', task: 'tsk_01m826rm18fa4azytb7bgkqykk', attempt: 'att_01m826r1fgfa785jf9y9fq15sx',
-    provider: 'prv_01m826rg48fw2t5bgvbnps4wbh', batch: 'bat_01m826r2erfgt86rg2dx86nv1c', sha256: 'cd'.repeat(32),
+    provider: 'prv_01m826rg48fw2t5bgvbnps4wbh', batch: 'bat_01m826r2erfgt86rg2dx86nv1c', challenge: 'chl_01m826rpz0exsvkcsyygkys0ra', sha256: 'cd'.repeat(32),
     address: `0x${'12'.repeat(20)}`, file: 'absent.js', word: 'nothing',
 };
 
@@ -163,6 +164,30 @@ test('providers', async () => {
     assert.equal((await p.post(made.provider.urls.bind, bind)).json.code, 'NONCE_USED');
     p.token = made.token;
     expect(await p.post(made.provider.urls.heartbeat, { devices: [{ environment: 'cpu', name: 'test' }], slots: 1 }), 200);
+});
+
+test('challenges', async () => {
+    const p = await w.provider();
+    const device = 'GPU-conformance';
+    const path = `/v1/providers/${p.id}/challenges`;
+    expect(await p.post(`/v1/providers/${p.id}/heartbeat`, { devices: [{ environment: 'nvidia', name: 'test', uuid: device, memory_mb: 1 }] }), 200);
+    assert.equal((await p.post(path, { device: 'GPU-absent' })).json.code, 'DEVICE_NOT_FOUND');
+    const c = expect(await p.post(path, { device }), 201);
+    assert.equal((await p.post(path, { device })).json.code, 'QUOTA_EXCEEDED');
+    await readTwice(client, c.urls.self);
+    expect(await client.get(path), 200);
+    const product = multiply(c, () => false);
+    const levels = tree(product);
+    const drawn = expect(await p.post(c.urls.commit, { root: root(levels) }), 200);
+    assert.equal((await p.post(c.urls.commit, { root: 'ab'.repeat(32) })).json.code, 'CHALLENGE_CLOSED');
+    expect(await p.post(c.urls.open, { rows: open(product, levels, drawn.open_rows) }), 202);
+    await eventually(async () => (await client.get(c.urls.self)).json.status === 'failed', 'the verdict');
+    const late = drawn.open_rows.map(() => ({ values: '00000000', path: [] }));
+    assert.equal((await p.post(c.urls.open, { rows: late })).json.code, 'VALIDATION_ERROR');
+    const other = await w.provider();
+    expect(await other.post(`/v1/providers/${other.id}/heartbeat`, { devices: [{ environment: 'nvidia', name: 'test', uuid: device, memory_mb: 1 }] }), 200);
+    const d = expect(await other.post(`/v1/providers/${other.id}/challenges`, { device }), 201);
+    assert.equal((await other.post(d.urls.open, { rows: late })).json.code, 'CHALLENGE_CLOSED');
 });
 
 test('a task lives', async () => {

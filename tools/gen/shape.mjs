@@ -24,6 +24,7 @@ export const PREFIXES = {
   bat: { kind: 'ID_BATCH', what: 'a settlement batch id (bat_…)' },
   whk: { kind: 'ID_WEBHOOK', what: 'a webhook id (whk_…)' },
   key: { kind: 'ID_KEY', what: 'a key id (key_…)' },
+  chl: { kind: 'ID_CHALLENGE', what: 'a challenge id (chl_…)' },
   wdr: { kind: 'ID_WITHDRAWAL', what: 'a withdrawal id (wdr_…)' },
 };
 
