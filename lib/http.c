@@ -166,6 +166,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     keep_header(line, n, "www-authenticate", t->reply->authenticate,
                 sizeof(t->reply->authenticate));
     keep_header(line, n, "content-type", t->reply->content_type, sizeof(t->reply->content_type));
+    keep_header(line, n, "date", t->reply->date, sizeof(t->reply->date));
     return n;
 }
 
@@ -284,6 +285,13 @@ static int64_t told_length(CURL *h)
     return (int64_t)n;
 }
 
+int64_t http_date(const char *text)
+{
+    time_t t = text[0] ? curl_getdate(text, NULL) : -1;
+
+    return t < 0 ? 0 : (int64_t)t;
+}
+
 enum err_code http_do(struct http_client *c, const struct http_call *call, struct http_reply *reply,
                       struct err *err)
 {
@@ -296,7 +304,7 @@ enum err_code http_do(struct http_client *c, const struct http_call *call, struc
     reply->body.n = 0;
     reply->body.cap = t.max_reply;
     reply->reply_len = 0;
-    reply->location[0] = reply->authenticate[0] = reply->content_type[0] = '\0';
+    reply->location[0] = reply->authenticate[0] = reply->content_type[0] = reply->date[0] = '\0';
     set_options(c, call, &t, headers, why);
     rc = outcome(c->curl, curl_easy_perform(c->curl), &t, why, err);
     reply->content_length = told_length(c->curl);

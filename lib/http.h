@@ -35,6 +35,7 @@ struct http_reply {
     char content_type[96];
     char location[1024];     /**< of a redirect, which is not followed; "" when absent or longer */
     char authenticate[1024]; /**< WWW-Authenticate; "" when absent or longer */
+    char date[40];           /**< Date; "" when absent or longer */
     int64_t retry_after_s;   /**< 0 when absent */
     int64_t reply_len;       /**< body bytes received */
     int64_t content_length;  /**< as told, which is what HEAD is for; -1 when absent */
@@ -57,5 +58,8 @@ void http_client_free(struct http_client *c);
  */
 MUST_CHECK enum err_code http_do(struct http_client *c, const struct http_call *call,
                                  struct http_reply *reply, struct err *err);
+
+/** The Unix time of a Date header's text; 0 when it is none. */
+int64_t http_date(const char *text);
 
 #endif
