@@ -8,7 +8,8 @@
  * JSON. */
 int command_try(int argc, char **argv);
 
-/** `doctor`: what containers need and whether it is here. Exit 1 when something is missing. */
+/** `doctor`: what a worker needs and whether it is here, as text or JSON. Exit 1 when something is
+ * missing. */
 int command_doctor(int argc, char **argv);
 
 /** `key FILE`: make a provider key (when there is none) and print its address. */

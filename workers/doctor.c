@@ -5,6 +5,7 @@
 #include "eth/address.h"
 #include "eth/sign.h"
 #include "workers/agent/remote_signer.h"
+#include "workers/checkup.h"
 #include "workers/commands.h"
 #include "workers/devices.h"
 #include "workers/options.h"
@@ -21,24 +22,58 @@ static void print_devices(void)
                list[i].driver[0] ? "  driver " : "", list[i].driver);
 }
 
+static void print_row(const struct preflight_row *r)
+{
+    printf("%s  %s: %s\n", r->skipped ? "-     " : r->ok ? "ok    " : "FAILED", r->what, r->detail);
+    if (!r->ok)
+        printf("        to fix: %s\n", r->fix);
+}
+
+static void print_json(const struct preflight_row *rows, size_t n, bool good)
+{
+    struct device list[DEVICES_MAX];
+    json_t *checks = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const struct preflight_row *r = &rows[i];
+        json_t *v = json_pack("{s:s, s:s, s:s}", "check", r->what, "state",
+                              r->skipped ? "skipped"
+                              : r->ok    ? "ok"
+                                         : "failed",
+                              "detail", r->detail);
+        if (!r->ok)
+            json_object_set_new(v, "fix", json_string(r->fix));
+        json_array_append_new(checks, v);
+    }
+    json_t *v = json_pack("{s:b, s:o, s:o}", "ok", good, "checks", checks, "devices",
+                          devices_json(list, devices_find(list, DEVICES_MAX)));
+    json_dumpf(v, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(v);
+}
+
 int command_doctor(int argc, char **argv)
 {
     struct options o = {0};
     struct err err = {0};
-    if (options_load(options_local, options_local_count, argc, argv, &o, &err) != E_OK) {
+    bool json = argc > 0 && strcmp(argv[0], "--json") == 0;
+    if (options_load(options_doctor, options_doctor_count, argc - json, argv + json, &o, &err) !=
+        E_OK) {
         fprintf(stderr, "ogpu-worker: %s\n", err.text);
         return 2;
     }
-    struct preflight_row rows[PREFLIGHT_MAX];
+    struct preflight_row rows[PREFLIGHT_MAX + CHECKUP_MAX];
     size_t n = preflight(o.runtime, rows);
+    n += checkup(&o, rows + n);
     bool good = true;
-    for (size_t i = 0; i < n; i++) {
-        printf("%s  %s: %s\n", rows[i].ok ? "ok    " : "FAILED", rows[i].what, rows[i].detail);
-        if (!rows[i].ok)
-            printf("        to fix: %s\n", rows[i].fix);
+    for (size_t i = 0; i < n; i++)
         good = good && rows[i].ok;
+    if (json) {
+        print_json(rows, n, good);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            print_row(&rows[i]);
+        print_devices();
     }
-    print_devices();
     return good ? 0 : 1;
 }
 

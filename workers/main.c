@@ -12,7 +12,8 @@ static int help(void)
 {
     puts("usage: ogpu-worker [options]           claim, run, sign, respond until told to end\n"
          "       ogpu-worker try ...             run a source once from a local archive\n"
-         "       ogpu-worker doctor [options]    what containers need, and whether it is here\n"
+         "       ogpu-worker doctor [--json] [options]\n"
+         "                                       what a worker needs, and whether it is here\n"
          "       ogpu-worker key FILE            make a provider key, print its address\n"
          "       ogpu-worker earn [--json] [options]\n"
          "                                       what each source may bring on this machine\n"

@@ -70,6 +70,16 @@ const struct config_row options_agent[] = {
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);
 
+const struct config_row options_doctor[] = {
+    TEXT("OGPU_URL", url, "", "the gateways"),
+    TEXT("OGPU_PROVIDER_KEY_FILE", key_file, "", "the provider's key"),
+    TEXT("OGPU_SIGNER_SOCKET", signer_socket, "", "or who has it"),
+    TEXT("OGPU_MASTER", master, "", "address that earns"),
+    TEXT("L1_SETTLEMENT", settlement, "", "address of the Settlement contract"),
+    LOCAL_ROWS,
+};
+const size_t options_doctor_count = sizeof(options_doctor) / sizeof(options_doctor[0]);
+
 const struct config_row options_earn[] = {
     CONFIG_ROW,
     URL_ROW,

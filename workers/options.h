@@ -42,6 +42,10 @@ extern const size_t options_agent_count;
 extern const struct config_row options_local[];
 extern const size_t options_local_count;
 
+/** What `doctor` looks at: all that may be set, nothing that must. */
+extern const struct config_row options_doctor[];
+extern const size_t options_doctor_count;
+
 /** The part that is about choosing sources: for `earn`. */
 extern const struct config_row options_earn[];
 extern const size_t options_earn_count;

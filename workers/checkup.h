@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_CHECKUP_H
+#define WORKERS_CHECKUP_H
+
+#include "workers/options.h"
+#include "workers/preflight.h"
+
+#define CHECKUP_MAX 16
+
+/**
+ * What a worker needs beside containers: its folder, its key, its master, the gateways, the clock.
+ * An option that is not set is a skipped row, so that a machine can be looked at before it is set
+ * up.
+ *
+ * @rows  CHECKUP_MAX
+ * @return how many rows were filled
+ */
+size_t checkup(const struct options *o, struct preflight_row *rows);
+
+#endif
