@@ -4,6 +4,7 @@
 #include "eth/abi.h"
 
 #define ABI_SCORES_OF "scoresOf(uint64)"
+#define ABI_VAULT     "vault()"
 
 /* A view function of at most one numeric argument. */
 struct question {
@@ -147,13 +148,17 @@ enum err_code chain_claimed(const struct chain *c, uint32_t id, uint64_t *out, s
     return ask_u64(c, &q, out, err);
 }
 
-enum err_code chain_owner(const struct chain *c, struct address vault, uint32_t id,
-                          struct address *out, struct err *err)
+enum err_code chain_owner(const struct chain *c, uint32_t id, struct address *out, struct err *err)
 {
-    const struct question q = {vault, ABI_VAULT_ACCOUNT_OF, "(address)", id};
+    const struct question vault = {c->settlement, ABI_VAULT, "(address)", 0};
+    struct question owner = {.call = ABI_VAULT_ACCOUNT_OF, .returns = "(address)", .argument = id};
     struct abi_value v;
-    enum err_code rc = ask(c, &q, &v, 1, err);
+    enum err_code rc = ask(c, &vault, &v, 1, err);
 
+    if (rc != E_OK)
+        return rc;
+    owner.to = abi_to_address(&v);
+    rc = ask(c, &owner, &v, 1, err);
     if (rc == E_OK)
         *out = abi_to_address(&v);
     return rc;

@@ -40,8 +40,8 @@ MUST_CHECK enum err_code chain_log_root(const struct chain *c, struct digest tx,
 MUST_CHECK enum err_code chain_claimed(const struct chain *c, uint32_t id, uint64_t *out,
                                        struct err *err);
 
-/** Whose id it is. @vault another contract of the user's trust */
-MUST_CHECK enum err_code chain_owner(const struct chain *c, struct address vault, uint32_t id,
-                                     struct address *out, struct err *err);
+/** Whose id it is, as the contract's own vault says. */
+MUST_CHECK enum err_code chain_owner(const struct chain *c, uint32_t id, struct address *out,
+                                     struct err *err);
 
 #endif

@@ -25,7 +25,6 @@ struct options {
     const char *root;
     const char *rpc;
     const char *contract;
-    const char *vault;
 };
 
 static int usage(FILE *to)
@@ -43,7 +42,6 @@ static int usage(FILE *to)
           "log root\n"
           "--rpc       ask a node of your choice what the contract keeps\n"
           "--contract  the Settlement contract you trust (--settlement is the same)\n"
-          "--vault     with payout and --rpc: check also whose id it is\n"
           "\n"
           "exit: 0 verified, 1 refuted, 2 could not be checked\n",
           to);
@@ -58,8 +56,7 @@ static bool take_option(const char *name, const char *value, struct options *o)
     } known[] = {{"--root", &o->root},
                  {"--rpc", &o->rpc},
                  {"--contract", &o->contract},
-                 {"--settlement", &o->contract},
-                 {"--vault", &o->vault}};
+                 {"--settlement", &o->contract}};
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (strcmp(name, known[i].name) == 0) {
@@ -78,8 +75,7 @@ static bool read_options(int argc, char **argv, struct options *o)
     for (int i = 3; i < argc; i += 2)
         if (i + 1 >= argc || !take_option(argv[i], argv[i + 1], o))
             return false;
-    return (o->root != NULL) != (o->rpc != NULL) && (o->rpc == NULL) == (o->contract == NULL) &&
-           (o->vault == NULL || (o->rpc != NULL && strcmp(o->kind, "payout") == 0));
+    return (o->root != NULL) != (o->rpc != NULL) && (o->rpc == NULL) == (o->contract == NULL);
 }
 
 /* What a check stands on: a root from the command line, or a chain. */
@@ -91,29 +87,30 @@ struct ground {
     struct chain chain;
 };
 
-static enum err_code check_owner(const struct ground *g, const struct payout *p, struct err *err)
+/* What only the chain knows of an id: whose it is, and what it has claimed. */
+static enum err_code check_id(const struct ground *g, const struct payout *p, struct err *err)
 {
-    struct address vault;
+    char address[ADDRESS_TEXT_MAX];
     struct address owner;
-    enum err_code rc;
+    uint64_t units;
+    enum err_code rc = chain_owner(&g->chain, p->id, &owner, err);
 
-    if (!address_parse(text_of(g->options->vault), &vault))
-        return err_set(err, E_CONFIG, "--vault is not an address");
-    rc = chain_owner(&g->chain, vault, p->id, &owner, err);
+    if (rc == E_OK && !address_eq(owner, p->address))
+        rc = err_set(err, E_DIGEST_MISMATCH, "id %u is not this address's on chain", p->id);
+    if (rc == E_OK)
+        rc = chain_claimed(&g->chain, p->id, &units, err);
     if (rc != E_OK)
         return rc;
-    if (!address_eq(owner, p->address))
-        return err_set(err, E_DIGEST_MISMATCH, "id %u is not this address's on chain", p->id);
-    printf("id %u belongs to the address on chain\n", p->id);
+    address_format(owner, address);
+    printf("id %u belongs to %s; claimed so far: %" PRIu64 " of %" PRIu64 " units\n", p->id,
+           address, units, p->units);
     return E_OK;
 }
 
 static enum err_code verify_payout(const json_t *document, const struct ground *g, struct err *err)
 {
-    char address[ADDRESS_TEXT_MAX];
     struct digest root = g->root;
     struct payout p;
-    uint64_t units;
     uint64_t time;
     enum err_code rc = payout_read(document, g->arena, &p, err);
 
@@ -121,17 +118,12 @@ static enum err_code verify_payout(const json_t *document, const struct ground *
         rc = chain_root(&g->chain, p.epoch, &root, &time, err);
     if (rc == E_OK)
         rc = payout_check(&p, &root, err);
-    if (rc == E_OK && g->options->vault)
-        rc = check_owner(g, &p, err);
     if (rc == E_OK && g->online)
-        rc = chain_claimed(&g->chain, p.id, &units, err);
+        rc = check_id(g, &p, err);
     if (rc != E_OK)
         return rc;
-    if (g->online)
-        printf("claimed so far: %" PRIu64 " of %" PRIu64 " units\n", units, p.units);
-    address_format(p.address, address);
-    printf("verified: %s earned %" PRIu64 " units up to epoch %" PRIu64 "\n", address, p.units,
-           p.epoch);
+    printf("verified: id %u earned %" PRIu64 " units%s\n", p.id, p.units,
+           g->online ? "" : "; a root alone does not tell whose id it is");
     return E_OK;
 }
 

@@ -65,6 +65,8 @@ enum err_code payout_check(const struct payout *p, const struct digest *root, st
     if (e.units != p->units)
         return err_set(err, E_DIGEST_MISMATCH, "the entry says %llu units, the document %llu",
                        (unsigned long long)e.units, (unsigned long long)p->units);
+    if (memcmp(&p->root, root, sizeof(*root)) != 0)
+        return err_set(err, E_DIGEST_MISMATCH, "the document is about another root");
     if (!merkle_verify(keccak256(p->chunk.p, p->chunk.n), p->proof.list, p->proof.n, *root))
         return err_set(err, E_DIGEST_MISMATCH, "the proof does not lead to the root");
     return E_OK;

@@ -25,6 +25,8 @@ enum err_code score_read(const json_t *document, struct arena *a, struct score *
         return err_set(err, E_VALIDATION, "\"leaf.events_root\" is not 32 bytes of hex");
     if (!document_int(document, "epoch", INT64_MAX, &epoch) || epoch != s.leaf.epoch)
         return err_set(err, E_VALIDATION, "\"epoch\" is not the leaf's");
+    if (!document_hex(document, "root", s.root.b, sizeof(s.root.b)))
+        return err_set(err, E_VALIDATION, "\"root\" is not 32 bytes of hex");
     if (!document_siblings(document, "proof", a, &s.proof))
         return err_set(err, E_VALIDATION, "\"proof\" is not a list of 32-byte hashes");
     s.leaf.score = (uint32_t)figure;
@@ -40,7 +42,9 @@ enum err_code score_check(const struct score *s, const uint8_t *root, size_t n, 
     if (memcmp(root, none, n) == 0)
         return err_set(err, E_DIGEST_MISMATCH, "epoch %llu has no scores",
                        (unsigned long long)s->leaf.epoch);
-    if (memcmp(led.b, root, n) != 0)
+    if (memcmp(s->root.b, root, n) != 0)
+        return err_set(err, E_DIGEST_MISMATCH, "the document is about another root");
+    if (memcmp(led.b, s->root.b, sizeof(led.b)) != 0)
         return err_set(err, E_DIGEST_MISMATCH, "the proof does not lead to the score root");
     return E_OK;
 }

@@ -9,6 +9,7 @@
 struct score {
     struct score_leaf leaf;
     struct siblings proof;
+    struct digest root; /**< as the document claims */
 };
 
 /** Read a document. @return E_VALIDATION with the member that is wrong; memory in the arena */

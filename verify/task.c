@@ -2,6 +2,7 @@
 #include "verify/task.h"
 
 #include "eth/address.h"
+#include "lib/clock.h"
 
 #define TYPEID_DIGITS 26
 
@@ -113,8 +114,9 @@ static enum err_code read_event(const json_t *event, struct task *t, struct err 
     if (!document_address(event, "payee", &t->payee))
         return err_set(err, E_VALIDATION, "\"event.payee\" is not an address");
     t->amount = document_text(event, "amount");
-    if (!t->amount.s)
-        return err_set(err, E_VALIDATION, "\"event.amount\" is not a string");
+    t->at = document_text(event, "accepted_at");
+    if (!t->amount.s || !t->at.s || !text_is(document_text(event, "kind"), "accepted"))
+        return err_set(err, E_VALIDATION, "\"event\" is not an acceptance with amount and time");
     return E_OK;
 }
 
@@ -126,6 +128,8 @@ static enum err_code read_inclusion(const json_t *inclusion, struct arena *a, st
     if (!document_int(inclusion, "index", INT64_MAX, &t->path.index) ||
         !document_int(inclusion, "size", INT64_MAX, &t->path.size))
         return err_set(err, E_VALIDATION, "\"inclusion\" has no index and size");
+    if (!document_hex(inclusion, "root", t->root.b, sizeof(t->root.b)))
+        return err_set(err, E_VALIDATION, "\"inclusion.root\" is not 32 bytes of hex");
     if (!document_siblings(inclusion, "proof", a, &s))
         return err_set(err, E_VALIDATION, "\"inclusion.proof\" is not a list of 32-byte hashes");
     t->path.siblings = s.list;
@@ -136,6 +140,8 @@ static enum err_code read_inclusion(const json_t *inclusion, struct arena *a, st
 enum err_code task_read(const json_t *document, struct arena *a, struct task *out, struct err *err)
 {
     struct task t = {.epoch = 0};
+    struct address contract = {{0}};
+    uint64_t chain_id = 0;
     enum err_code rc;
 
     if (!read_typeid(document_text(document, "task"), &t.id))
@@ -147,6 +153,11 @@ enum err_code task_read(const json_t *document, struct arena *a, struct task *ou
     if (!document_hex(document, "tx_hash", t.tx.b, sizeof(t.tx.b)))
         return err_set(err, E_VALIDATION, "\"tx_hash\" is not 32 bytes of hex");
     rc = read_typed(json_object_get(document, "typed_data"), &t, err);
+    if (rc == E_OK && (!document_address(document, "contract", &contract) ||
+                       !address_eq(contract, t.domain.contract) ||
+                       !document_int(document, "chain_id", INT64_MAX, &chain_id) ||
+                       chain_id != t.domain.chain_id))
+        rc = err_set(err, E_VALIDATION, "\"contract\" and \"chain_id\" are not the domain's");
     if (rc == E_OK)
         rc = read_event(json_object_get(document, "event"), &t, err);
     if (rc == E_OK)
@@ -162,6 +173,7 @@ static enum err_code check_event(const struct task *t, const struct digest *sign
 {
     const struct event *e = &t->event;
     char amount[AMOUNT_TEXT_MAX];
+    char at[RFC3339_MAX] = "";
 
     if (e->kind != EVENT_ACCEPTED || e->epoch != t->epoch)
         return err_set(err, E_DIGEST_MISMATCH, "the event is no acceptance of epoch %llu",
@@ -171,8 +183,11 @@ static enum err_code check_event(const struct task *t, const struct digest *sign
         memcmp(e->response.b, signed_as->b, sizeof(signed_as->b)) != 0)
         return err_set(err, E_DIGEST_MISMATCH, "the event is of another response");
     task_amount(e->amount, amount);
-    if (!address_eq(e->payee, t->payee) || !text_is(t->amount, amount))
-        return err_set(err, E_DIGEST_MISMATCH, "the event pays another, or another amount");
+    if (e->at_us <= INT64_MAX)
+        rfc3339_format((int64_t)e->at_us, at);
+    if (!address_eq(e->payee, t->payee) || !text_is(t->amount, amount) || !text_is(t->at, at))
+        return err_set(err, E_DIGEST_MISMATCH,
+                       "the event pays another, another amount, or at another time");
     return E_OK;
 }
 
@@ -190,6 +205,8 @@ enum err_code task_check(const struct task *t, const struct digest *log_root, st
     rc = check_event(t, &digest, err);
     if (rc != E_OK)
         return rc;
+    if (memcmp(&t->root, log_root, sizeof(t->root)) != 0)
+        return err_set(err, E_DIGEST_MISMATCH, "the document is about another log");
     if (!logtree_verify(event_leaf(&t->event), &t->path, *log_root))
         return err_set(err, E_DIGEST_MISMATCH, "the inclusion proof does not lead to the log root");
     return E_OK;

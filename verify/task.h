@@ -17,9 +17,11 @@ struct task {
     struct event event; /**< decoded from its canonical bytes */
     struct address payee;
     struct text amount; /**< as the document claims, decimal wei */
+    struct text at;     /**< as the document claims, RFC 3339 */
     uint64_t epoch;
     struct logtree_path path;
-    struct digest tx; /**< that settled the epoch, as the document claims */
+    struct digest root; /**< of the log, as the document claims */
+    struct digest tx;   /**< that settled the epoch, as the document claims */
 };
 
 #define AMOUNT_TEXT_MAX 79

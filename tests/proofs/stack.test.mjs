@@ -179,7 +179,7 @@ test('tasks: each acceptance is proved to a stranger and to ogpu-verify', async 
 
 test('a payout\'s proof by the same tool; a score that is about to come says so', async () => {
     const payout = expect(await client.get(`/v1/proofs/${good.master.address}`), 200);
-    assert.equal(verify('payout', payout, ...online(), '--vault', stack.env.L1_VAULT).status, 0);
+    assert.equal(verify('payout', payout, ...online()).status, 0);
     relayer.kill('SIGKILL');
     await relayer.ended;
     const task = await win();
