@@ -49,6 +49,35 @@ static enum err_code advance(const struct scan *s, uint64_t to, struct err *err)
     return E_OK;
 }
 
+/* What was booked as final must still be there: a chain that went back behind our finality has
+ * undone facts that are money here, and nobody may book on over that. */
+static enum err_code check_ground(const struct scan *s, uint64_t at, struct err *err)
+{
+    struct sql_cursor_get in = {.name = text_of(s->cursor)};
+    const struct sql_cursor_get_row *row;
+    struct rpc_block block;
+    char tag[RPC_TAG_MAX];
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(s->db, SQL_CURSOR_GET, &in, 1, s->arena, &rows, &n, err);
+
+    if (rc != E_OK)
+        return rc;
+    row = rows;
+    /* Before its first range a cursor has no hash; another indexer may have moved it on. */
+    if (n == 0 || row->block_hash.n != sizeof(block.hash.b) || (uint64_t)row->block_no + 1 != at)
+        return E_OK;
+    rpc_tag((uint64_t)row->block_no, tag);
+    rc = rpc_block(s->rpc, tag, &block, err);
+    if (rc == E_NOT_FOUND)
+        return err_set(err, E_PEER, "the node does not have block %lld", (long long)row->block_no);
+    if (rc == E_OK && memcmp(block.hash.b, row->block_hash.p, sizeof(block.hash.b)) != 0)
+        return err_set(err, E_DIGEST_MISMATCH,
+                       "block %lld was final and is another now: nothing is booked over it",
+                       (long long)row->block_no);
+    return rc;
+}
+
 /* One range of final blocks: its logs, their booking, the cursor. */
 static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to, struct err *err)
 {
@@ -85,6 +114,9 @@ enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
     if (rc == E_OK)
         rc = begin(s, final, &at, err);
     if (rc != E_OK || at > final)
+        return rc;
+    rc = check_ground(s, at, err);
+    if (rc != E_OK)
         return rc;
     if (*s->range_max == 0)
         *s->range_max = RANGE_MAX;

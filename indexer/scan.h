@@ -32,7 +32,8 @@ struct scan {
  * Book the next range of blocks that became final since the last call, then move the cursor.
  *
  * @booked  blocks booked by this call; 0: there was nothing new
- * @return  E_PEER, E_TIMEOUT (node), E_DB_DOWN, E_BUSY: try again; else what book() answered
+ * @return  E_PEER, E_TIMEOUT (node), E_DB_DOWN, E_BUSY: try again; E_DIGEST_MISMATCH when the last
+ * booked block is no longer the chain's; else what book() answered
  */
 MUST_CHECK enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err);
 

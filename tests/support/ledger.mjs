@@ -156,13 +156,15 @@ export class Ledger {
         return { status: r.status, text: r.stdout + r.stderr };
     }
 
+    /** Waits until the indexer has booked all that is `depth` blocks deep. */
+    async caughtUp(depth = 0) {
+        const head = await this.chain.public.getBlockNumber();
+        await eventually(async () => (await this.sql.query("SELECT block_no FROM chain_cursor WHERE name = 'main'"))[0].block_no >= head - BigInt(depth), 'the indexer at the last final block');
+    }
+
     /** All buckets, fees and debts against the contract's pool; the vault's coins against pool and stake. To the wei. */
-    async equal() {
-        await eventually(async () => {
-            const head = await this.chain.public.getBlockNumber();
-            const [at] = await this.sql.query("SELECT block_no FROM chain_cursor WHERE name = 'main'");
-            return at.block_no >= head;
-        }, 'the indexer at the head');
+    async equal(depth = 0) {
+        await this.caughtUp(depth);
         const [b] = await this.sql.query(`SELECT (SELECT COALESCE(sum(available::numeric + frozen + payable + claimable - debt), 0) FROM balance)
             + (SELECT COALESCE(sum(amount::numeric), 0) FROM ledger_entry WHERE to_bucket = 'fee') AS owned,
             (SELECT COALESCE(sum(locked::numeric + unbonding + sanctioned), 0) FROM stake) AS staked`);
@@ -174,8 +176,8 @@ export class Ledger {
     }
 
     /** What must hold whenever nothing is under way. */
-    async whole(findings = []) {
-        await this.equal();
+    async whole(findings = [], depth = 0) {
+        await this.equal(depth);
         assert.deepEqual(this.findings(), findings, this.said);
     }
 }
