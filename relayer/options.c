@@ -2,6 +2,7 @@
 #include "relayer/options.h"
 
 #include <stddef.h>
+#include <time.h>
 
 #include "eth/address.h"
 #include "lib/config.h"
@@ -29,6 +30,7 @@ struct options {
     int64_t max_fee_gwei;
     int64_t max_tip_gwei;
     int64_t keepalive_s;
+    int64_t rpc_timeout_ms;
     int64_t poll_ms;
 };
 
@@ -80,6 +82,8 @@ static const struct config_row rows[] = {
      "wei of gas a day (UTC); nothing is signed beyond it; 0: no limit"},
     {"OGPU_KEEPALIVE_S", CONFIG_INT, "0", 0, FOREVER_S, false, AT(keepalive_s),
      "settle at least this often, else anyone may begin the forced exit; 0: as the contract needs"},
+    {"OGPU_RPC_TIMEOUT_MS", CONFIG_INT, "10000", 100, 600000, false, AT(rpc_timeout_ms),
+     "how long a node may take for an answer"},
     {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, AT(poll_ms), "pause between rounds"},
 };
 
@@ -107,6 +111,19 @@ static void fill(const struct options *o, struct relayer *r)
                                     .park_s = o->park_s};
 }
 
+/* A while longer than the database takes to notice that the one before us was killed. */
+static enum err_code take_lock(struct relayer *r, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = 200000000};
+
+    for (int i = 0; i < 10; i++) {
+        if (db_try_lock(r->db, RELAYER_LOCK))
+            return E_OK;
+        nanosleep(&pause, NULL);
+    }
+    return err_set(err, E_BUSY, "another relayer holds the lock: one per key");
+}
+
 enum err_code relayer_open(struct relayer *r, int argc, char **argv, int64_t *poll_ms,
                            struct err *err)
 {
@@ -128,11 +145,9 @@ enum err_code relayer_open(struct relayer *r, int argc, char **argv, int64_t *po
         return rc;
     r->sender = key_address(r->key);
     r->arena = arena_new();
-    r->rpc = rpc_new(o.rpc_url, 10000);
+    r->rpc = rpc_new(o.rpc_url, o.rpc_timeout_ms);
     rc = db_conn_open(o.database_url, &r->db, err);
-    if (rc == E_OK && !db_try_lock(r->db, RELAYER_LOCK))
-        return err_set(err, E_BUSY, "another relayer holds the lock: one per key");
-    return rc;
+    return rc == E_OK ? take_lock(r, err) : rc;
 }
 
 void relayer_close(struct relayer *r)

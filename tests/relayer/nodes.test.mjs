@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Nodes that lie, lag, disagree, hang, or speak in tongues: what was decided by nonce and receipt stays right.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { toHex } from 'viem';
+import { eventually, sleep } from '../support/stack.mjs';
+import { Lane } from './lane.mjs';
+import { Stub, dialects } from './stub.mjs';
+
+let lane, one, two, relayer;
+
+before(async () => {
+    lane = await Lane.up();
+    one = await Stub.start(lane.stack.env.L1_RPC_URL);
+    two = await Stub.start(lane.stack.env.L1_RPC_URL);
+});
+after(async () => {
+    await lane?.down();
+    await one?.stop();
+    await two?.stop();
+});
+afterEach(async () => {
+    if (relayer) {
+        await lane.end(relayer);
+    }
+    relayer = undefined;
+    one.misbehave(null);
+    two.misbehave(null);
+    await lane.verify();
+});
+
+const start = (urls, env = {}) => {
+    relayer = lane.relayer({ L1_RPC_URL: urls.map((s) => s.url).join(','), ...env });
+};
+
+test('a refusal in any client\'s words decides nothing: the transaction was taken, or is said again', async () => {
+    for (const taken of [true, false]) {
+        const left = [...dialects];
+        one.misbehave(async ({ method, call }) => {
+            if (method !== 'eth_sendRawTransaction' || left.length === 0) {
+                return null;
+            }
+            const [, code, message] = left.shift();
+            if (taken) {
+                await call();
+                left.length = Math.min(left.length, 1);
+            } else {
+                left.splice(0, 9);
+            }
+            return { error: { code, message } };
+        });
+        start([one], { OGPU_RESEND_S: '1' });
+        await lane.earn();
+        await lane.settled();
+        await lane.end(relayer);
+    }
+    const [{ n }] = await lane.sql.query('SELECT count(*) AS n FROM chain_tx');
+    assert.equal(n, 2n, 'nothing was signed twice for a node\'s words');
+});
+
+test('HTML, silence, cut connections and empty answers of one node: the other one serves', async () => {
+    for (const how of ['html', 'hang', 'reset', 'empty']) {
+        one.misbehave(() => how);
+        start([one, two], { OGPU_RPC_TIMEOUT_MS: '700' });
+        await lane.earn();
+        await lane.settled();
+        await lane.end(relayer);
+    }
+});
+
+test('accepted, and then no answer: found by its receipt', async () => {
+    one.misbehave(async ({ method, call }) => {
+        if (method !== 'eth_sendRawTransaction') {
+            return null;
+        }
+        await call();
+        return 'hang';
+    });
+    start([one], { OGPU_RPC_TIMEOUT_MS: '700' });
+    await lane.earn();
+    await lane.settled();
+});
+
+test('a node a hundred blocks behind is not believed about nonces and heads', async () => {
+    const old = await lane.chain.public.getBlockNumber();
+    await lane.chain.node.mine({ blocks: 100 });
+    const at = (p) => p.map((v) => (v === 'latest' ? toHex(old) : v));
+    one.misbehave(({ method, params }) => {
+        switch (method) {
+        case 'eth_blockNumber':
+            return { result: toHex(old) };
+        case 'eth_getTransactionReceipt':
+            return { result: null };
+        default:
+            return one.ask(method, at(params));
+        }
+    });
+    start([one, two]);
+    await lane.earn();
+    await lane.earn();
+    await lane.settled();
+    assert.match(lane.log(), /alarm.*name=nodes/);
+});
+
+test('a node of another chain is never used', async () => {
+    const before = one.count('eth_sendRawTransaction');
+    one.misbehave(({ method }) => (method === 'eth_chainId' ? { result: '0x1' } : null));
+    start([one, two]);
+    await lane.earn();
+    await lane.settled();
+    assert.equal(one.count('eth_sendRawTransaction'), before);
+    await lane.end(relayer);
+    start([one]);
+    assert.equal((await relayer.ended).code, 1);
+    assert.match(lane.log(), /the node is of another chain than 31337/);
+});
+
+test('a receipt without our event stops settlement with an alarm, until the node tells the truth', async () => {
+    one.misbehave(async ({ method, call }) => {
+        const out = await call();
+        if (method === 'eth_getTransactionReceipt' && out.result) {
+            out.result.logs = [];
+        }
+        return out;
+    });
+    start([one]);
+    await lane.end(lane.indexer);
+    await lane.earn();
+    await eventually(() => /alarm.*name=missing_event/.test(lane.log()), 'the alarm');
+    const [{ n }] = await lane.sql.query('SELECT count(*) AS n FROM batch');
+    await lane.earn();
+    await sleep(1500);
+    assert.equal((await lane.sql.query('SELECT count(*) AS n FROM batch'))[0].n, n, 'nothing more is settled');
+    one.misbehave(null);
+    lane.indexer = lane.stack.start('ogpu-indexer', lane.finality);
+    await lane.settled();
+});
+
+test('a revert on chain stops settlement with an alarm', async () => {
+    one.misbehave(async ({ method, call }) => {
+        const out = await call();
+        if (method === 'eth_getTransactionReceipt' && out.result) {
+            out.result.status = '0x0';
+        }
+        return out;
+    });
+    start([one]);
+    await lane.end(lane.indexer);
+    await lane.earn();
+    await eventually(() => /alarm.*name=reverted/.test(lane.log()), 'the alarm');
+    one.misbehave(null);
+    lane.indexer = lane.stack.start('ogpu-indexer', lane.finality);
+    await lane.settled();
+});
+
+test('twenty seconds without a node, under load: the backlog is drained, to the wei', async () => {
+    start([one]);
+    await lane.earn();
+    await lane.settled();
+    one.misbehave(() => 'reset');
+    for (const end = Date.now() + 20_000; Date.now() < end;) {
+        await lane.earn(10n ** 15n + BigInt(Date.now()));
+        await sleep(100);
+    }
+    one.misbehave(null);
+    await lane.settled();
+});
