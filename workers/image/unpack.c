@@ -283,8 +283,13 @@ enum err_code unpack_places(int root, struct err *err)
     static const struct {
         const char *path;
         mode_t mode;
-    } places[] = {{"proc", 0755}, {"dev", 0755},  {"in", 0755},
-                  {"out", 01777}, {"tmp", 01777}, {"usr/local/nvidia", 0755}};
+    } places[] = {{"proc", 0755},
+                  {"dev", 0755},
+                  {"in", 0755},
+                  {"out", 01777},
+                  {"tmp", 01777},
+                  {"sys", 0755},
+                  {"usr/local/nvidia", 0755}};
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         if (!place(root, places[i].path, places[i].mode))
             return refused(err, places[i].path, "is needed as a folder and is something else");
