@@ -87,6 +87,7 @@ struct box_spec {
     struct box_cache caches[BOX_CACHES_MAX];
     size_t cache_count;
     bool keep; /**< http: the container may take further tasks when this one ends well */
+    const struct json_t *card; /**< a leased card, as workers/contain/card.h has it; NULL: none */
 };
 
 /** One output: a read-only descriptor of bytes that nobody can change any more. */

@@ -14,6 +14,8 @@
 
 #include <linux/magic.h>
 
+#include "workers/contain/card.h"
+
 #define IDS_PER_SLOT 65536U
 
 static enum err_code failed(struct err *err, const char *step)
@@ -114,6 +116,7 @@ struct kept {
     size_t n;
     int caches[BOX_CACHES_MAX]; /* -1: it has none */
     size_t cached;
+    struct card_kept card;
 };
 
 static void let_go(struct kept *k)
@@ -126,6 +129,7 @@ static void let_go(struct kept *k)
         if (k->caches[i] >= 0)
             close(k->caches[i]);
     }
+    card_let_go(&k->card);
 }
 
 static enum err_code keep(const struct box_spec *spec, struct kept *k, struct err *err)
@@ -146,7 +150,7 @@ static enum err_code keep(const struct box_spec *spec, struct kept *k, struct er
         if (path[0] && k->caches[k->cached] < 0)
             return failed(err, "folder of a volume");
     }
-    return E_OK;
+    return card_keep(spec->card, &k->card, err);
 }
 
 static enum err_code mount_inputs(const struct box_spec *spec, const struct kept *k,
@@ -213,6 +217,8 @@ static enum err_code furnish(const struct box_spec *spec, const struct kept *k, 
         rc = mount_inputs(spec, k, err);
     if (rc == E_OK)
         rc = mount_caches(k, err);
+    if (rc == E_OK)
+        rc = card_mount(spec->card, &k->card, err);
     return rc;
 }
 

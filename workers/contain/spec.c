@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "workers/contain/card.h"
 #include "workers/contain/cgroup.h"
 #include "workers/contain/house.h"
 
@@ -91,8 +92,10 @@ static json_t *mounts(const struct box_spec *s)
     add_mount(list, "/dev/shm", "tmpfs", "shm",
               (const char *[]){"nosuid", "noexec", "nodev", "mode=1777", "nr_inodes=4096", size},
               6);
+    /* kernels that are compiled at run time are loaded from files there */
     add_mount(list, "/tmp", "tmpfs", "tmpfs",
-              (const char *[]){"nosuid", "noexec", "nodev", "mode=1777", "nr_inodes=4096", size},
+              (const char *[]){"nosuid", s->card ? "exec" : "noexec", "nodev", "mode=1777",
+                               "nr_inodes=4096", size},
               6);
     add_mount(list, "/out", "bind", HOUSE_OUT,
               (const char *[]){"bind", "rw", "nosuid", "noexec", "nodev"}, 5);
@@ -101,6 +104,7 @@ static json_t *mounts(const struct box_spec *s)
                   (const char *[]){"rbind", "ro", "nosuid", "noexec", "nodev"}, 5);
     for (size_t i = 0; i < s->cache_count; i++)
         add_cache(list, &s->caches[i], i, size);
+    card_spec_mounts(s->card, list);
     return list;
 }
 
@@ -115,6 +119,7 @@ static json_t *resources(const struct box_spec *s)
     /* out of memory ends the run, not one of its processes (v1 has no such switch) */
     if (cgroup_is_v2())
         json_object_set_new(v, "unified", json_pack("{s:s}", "memory.oom.group", "1"));
+    card_spec_devices(s->card, json_object_get(v, "devices"));
     return v;
 }
 

@@ -31,15 +31,15 @@ json_t *wire_from_spec(const struct box_spec *s)
                   "pids", (json_int_t)l->pids, "cpu", (json_int_t)l->cpu_millis, "tmp",
                   (json_int_t)l->tmp_bytes, "out", (json_int_t)l->output_bytes, "files",
                   (json_int_t)l->output_files, "wall", (json_int_t)l->wall_ms);
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, "
-                     "s:o, s:s*, s:b}",
-                     "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup",
-                     s->cgroup_parent, "args", strings(s->args, s->arg_count), "env",
-                     strings(s->env, s->env_count), "cwd", s->cwd, "uid", (json_int_t)s->uid, "gid",
-                     (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
-                     (int)s->contract, "function", s->function ? s->function : "", "address",
-                     s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs,
-                     "caches", caches_of(s), "readiness", s->readiness, "keep", s->keep ? 1 : 0);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, "
+        "s:o, s:s*, s:b, s:O*}",
+        "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup", s->cgroup_parent, "args",
+        strings(s->args, s->arg_count), "env", strings(s->env, s->env_count), "cwd", s->cwd, "uid",
+        (json_int_t)s->uid, "gid", (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
+        (int)s->contract, "function", s->function ? s->function : "", "address",
+        s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs, "caches",
+        caches_of(s), "readiness", s->readiness, "keep", s->keep ? 1 : 0, "card", s->card);
 }
 
 static bool list_of(const json_t *a, const char **out, size_t room, size_t *n)
@@ -111,6 +111,7 @@ enum err_code wire_to_spec(const json_t *v, struct box_spec *out, struct err *er
         .readiness = text(v, "readiness"),
         .limits = limits_of(json_object_get(v, "limits")),
         .keep = json_is_true(json_object_get(v, "keep")),
+        .card = json_object_get(v, "card"),
     };
     const json_t *inputs = json_object_get(v, "inputs");
     bool ok =
