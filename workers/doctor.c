@@ -7,20 +7,9 @@
 #include "workers/agent/remote_signer.h"
 #include "workers/checkup.h"
 #include "workers/commands.h"
-#include "workers/devices.h"
+#include "workers/device/print.h"
 #include "workers/options.h"
 #include "workers/preflight.h"
-
-static void print_devices(void)
-{
-    struct device list[DEVICES_MAX];
-    size_t n = devices_find(list, DEVICES_MAX);
-    for (size_t i = 0; i < n; i++)
-        printf("device  %s  %s  %lld MiB%s%s%s%s\n",
-               list[i].environment == ENV_CPU ? "cpu" : "nvidia", list[i].name,
-               (long long)list[i].memory_mb, list[i].uuid[0] ? "  " : "", list[i].uuid,
-               list[i].driver[0] ? "  driver " : "", list[i].driver);
-}
 
 static void print_row(const struct preflight_row *r)
 {
@@ -29,9 +18,11 @@ static void print_row(const struct preflight_row *r)
         printf("        to fix: %s\n", r->fix);
 }
 
-static void print_json(const struct preflight_row *rows, size_t n, bool good)
+static void print_json(const struct options *o, const struct preflight_row *rows, size_t n,
+                       bool good)
 {
-    struct device list[DEVICES_MAX];
+    struct err err;
+    json_t *devices = devices_json(o, &err);
     json_t *checks = json_array();
     for (size_t i = 0; i < n; i++) {
         const struct preflight_row *r = &rows[i];
@@ -45,7 +36,7 @@ static void print_json(const struct preflight_row *rows, size_t n, bool good)
         json_array_append_new(checks, v);
     }
     json_t *v = json_pack("{s:b, s:o, s:o}", "ok", good, "checks", checks, "devices",
-                          devices_json(list, devices_find(list, DEVICES_MAX)));
+                          devices ? devices : json_array());
     json_dumpf(v, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(v);
@@ -68,11 +59,12 @@ int command_doctor(int argc, char **argv)
     for (size_t i = 0; i < n; i++)
         good = good && rows[i].ok;
     if (json) {
-        print_json(rows, n, good);
+        print_json(&o, rows, n, good);
     } else {
         for (size_t i = 0; i < n; i++)
             print_row(&rows[i]);
-        print_devices();
+        if (!devices_print(&o, stdout, &err))
+            printf("FAILED  devices: %s\n", err.text);
     }
     return good ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/buf.h"
 #include "workers/contain/courier.h"
+#include "workers/device/edits.h"
 #include "workers/workshop.h"
 
 #define IDS_PER_SLOT 65536
@@ -45,6 +46,7 @@ static bool set_environment(struct box_spec *s, const struct image *image, const
         const char *text = json_string_value(value);
         ok = ok && text && set_env(s, arena_printf(a, "%s=%s", name, text));
     }
+    ok = ok && edits_environment(job->card, s->env, BOX_ENV_MAX, &s->env_count, a);
     if (!ok || job->source->contract != CONTRACT_HTTP)
         return ok;
     return set_env(s, "CALLBACK_URL=" COURIER_CALLBACK_URL) &&
@@ -207,6 +209,7 @@ enum err_code job_run_in(const struct workshop *w, const struct image *image, co
         .limits = limits_of(&job->source->limits),
         .input_count = job->input_count,
         .keep = job->keep,
+        .card = job->card,
     };
     struct buf input = {0};
     memcpy(s.inputs, job->inputs, sizeof(s.inputs));
@@ -221,6 +224,8 @@ enum err_code job_run_in(const struct workshop *w, const struct image *image, co
         rc = set_service(&s, w, image, &job->software->service, a, err);
     else if (!set_args(&s, image, job->source->command))
         rc = err_set(err, E_BAD_MANIFEST, "neither image nor manifest has a command");
+    if (rc == E_OK && job->card)
+        rc = edits_judge(s.env, s.env_count, err);
     if (rc == E_OK)
         rc = input_of(job, function, &input, err);
     if (rc == E_OK)

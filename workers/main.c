@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "workers/commands.h"
 #include "workers/contain/box.h"
+#include "workers/device/scrub.h"
 #include "workers/options.h"
 
 static int help(void)
@@ -14,6 +15,7 @@ static int help(void)
          "       ogpu-worker try ...             run a source once from a local archive\n"
          "       ogpu-worker doctor [--json] [options]\n"
          "                                       what a worker needs, and whether it is here\n"
+         "       ogpu-worker devices [--json]    CPU and cards, their state; devices clear UUID\n"
          "       ogpu-worker key FILE            make a provider key, print its address\n"
          "       ogpu-worker earn [--json] [options]\n"
          "                                       what each source may bring on this machine\n"
@@ -31,6 +33,8 @@ int main(int argc, char **argv)
     if (strcmp(word, BOX_SUPERVISOR_WORD) == 0)
         return box_supervisor_main(3);
     log_open("ogpu-worker", LOG_LEVEL_INFO);
+    if (strcmp(word, SCRUB_WORD) == 0 && argc == 3)
+        return device_scrub_main(argv[2]);
     signal(SIGPIPE, SIG_IGN);
     if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0)
         return help();
@@ -38,6 +42,8 @@ int main(int argc, char **argv)
         return command_try(argc - 2, argv + 2);
     if (strcmp(word, "doctor") == 0)
         return command_doctor(argc - 2, argv + 2);
+    if (strcmp(word, "devices") == 0)
+        return command_devices(argc - 2, argv + 2);
     if (strcmp(word, "key") == 0)
         return command_key(argc - 2, argv + 2);
     if (strcmp(word, "earn") == 0)

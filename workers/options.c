@@ -29,16 +29,32 @@
         TEXT("OGPU_KWH_PRICE", kwh_price, "0", "what a kWh costs, in OGPU"),                   \
         INT("OGPU_SLOTS", slots, "1", 1, 64, "attempts at once")
 
-#define LOCAL_ROWS                                                                            \
-    CONFIG_ROW,                                                                               \
-        TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                               \
-             "folder of the image cache; one worker each"),                                   \
-        TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc or an absolute path"), \
-        INT("OGPU_UID_BASE", uid_base, "200000", 65536, 4000000000,                           \
-            "first host id of the containers; 65536 ids for each slot"),                      \
-        INT("OGPU_IMAGE_MB", image_mb, "32768", 1, 1048576,                                   \
-            "largest image that is unpacked, in MiB"),                                        \
-        INT("OGPU_IMAGE_FILES", image_files, "1000000", 16, 10000000, "most files in an image")
+#define BOOL(env, member, fallback, help)                                               \
+    {                                                                                   \
+        env, CONFIG_BOOL, fallback, 0, 0, false, offsetof(struct options, member), help \
+    }
+
+#define DEVICE_ROWS                                                                                \
+    TEXT("OGPU_SIMULATE_GPU", simulate_gpu, "", "JSON file that stands for this machine's cards"), \
+        TEXT("OGPU_SYS_ROOT", sys_root, "", "folder that stands for /, for proc and sys (tests)"), \
+        TEXT("OGPU_DRIVER_ROOT", driver_root, "",                                                  \
+             "folder in which the driver's dev and libraries lie; empty: /"),                      \
+        TEXT("OGPU_CDI_DIRS", cdi_dirs, "/etc/cdi:/var/run/cdi", "folders of CDI specifications"), \
+        TEXT("OGPU_DEVICE_LOCKS", device_locks, "/run/ogpu-devices",                               \
+             "folder of card locks, the same for all workers of a machine"),                       \
+        BOOL("OGPU_SCRUB", scrub, "true", "zero a card's memory between tasks")
+
+#define LOCAL_ROWS                                                                               \
+    CONFIG_ROW,                                                                                  \
+        TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                                  \
+             "folder of the image cache; one worker each"),                                      \
+        TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc or an absolute path"),    \
+        INT("OGPU_UID_BASE", uid_base, "200000", 65536, 4000000000,                              \
+            "first host id of the containers; 65536 ids for each slot"),                         \
+        INT("OGPU_IMAGE_MB", image_mb, "32768", 1, 1048576,                                      \
+            "largest image that is unpacked, in MiB"),                                           \
+        INT("OGPU_IMAGE_FILES", image_files, "1000000", 16, 10000000, "most files in an image"), \
+        DEVICE_ROWS
 
 const struct config_row options_local[] = {LOCAL_ROWS};
 const size_t options_local_count = sizeof(options_local) / sizeof(options_local[0]);
@@ -66,6 +82,8 @@ const struct config_row options_agent[] = {
     INT("OGPU_WARM_MINUTES", warm_minutes, "30", 1, 10080, "and at this age"),
     INT("OGPU_METRICS_PORT", metrics_port, "0", 0, 65535,
         "port of Prometheus metrics on 127.0.0.1; 0: none"),
+    INT("OGPU_DEVICE_MS", device_ms, "2000", 50, 60000,
+        "milliseconds between looks at the cards: faults, memory in use"),
     LOCAL_ROWS,
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);
@@ -136,3 +154,10 @@ int options_show(int argc, char **argv)
     config_show_from(options_agent, options_agent_count, argc - skip, argv + skip, file, origins);
     return 0;
 }
+const struct config_row options_devices[] = {
+    CONFIG_ROW,
+    TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",
+         "folder of the image cache; one worker each"),
+    DEVICE_ROWS,
+};
+const size_t options_devices_count = sizeof(options_devices) / sizeof(options_devices[0]);

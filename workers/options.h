@@ -32,6 +32,13 @@ struct options {
     int64_t warm_tasks;
     int64_t warm_minutes;
     int64_t metrics_port;
+    const char *simulate_gpu;
+    const char *sys_root;
+    const char *driver_root;
+    const char *cdi_dirs;
+    const char *device_locks;
+    int64_t device_ms;
+    bool scrub;
 };
 
 /** Options of a worker that claims. */
@@ -65,5 +72,8 @@ MUST_CHECK enum err_code options_load(const struct config_row *rows, size_t n, i
 
 /** `config [show] [--origin] [options]`: the options in force. @return exit status */
 int options_show(int argc, char **argv);
+/** The part that is about cards: for `devices`. */
+extern const struct config_row options_devices[];
+extern const size_t options_devices_count;
 
 #endif

@@ -16,6 +16,7 @@
 #include "workers/contain/outputs.h"
 #include "workers/image/blobs.h"
 #include "workers/options.h"
+#include "workers/try_card.h"
 #include "workers/workshop.h"
 
 #define NOBODY "0x0000000000000000000000000000000000000000"
@@ -101,17 +102,19 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
     json_error_t why;
     json_t *manifest = json_load_file(argv[0], JSON_REJECT_DUPLICATES, &why);
     json_t *input = json_load_file(argv[3], JSON_DECODE_ANY, &why);
-    (void)o;
     if (!manifest || !input) {
         json_decref(manifest);
         json_decref(input);
         return err_set(err, E_BAD_JSON, "%.100s is not JSON", manifest ? argv[3] : argv[0]);
     }
     struct software software;
+    struct try_card card = {.book = NULL};
     struct compose_values values = {COURIER_CALLBACK_URL, NOBODY, NOBODY};
     enum err_code rc = manifest_read(manifest, &source, err);
     if (rc == E_OK)
-        rc = software_choose(&source, ENV_CPU, &values, a, &software, err);
+        rc = try_card_take(&card, o, &source, err);
+    if (rc == E_OK)
+        rc = software_choose(&source, try_card_environment(&card), &values, a, &software, err);
     if (rc == E_OK) {
         struct image_want want = {
             .fetch = from_file, .fetch_ctx = argv[1], .http = http_client_new()};
@@ -134,9 +137,11 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
                           .task_address = NOBODY,
                           .source_address = NOBODY,
                           .provider_address = NOBODY,
-                          .stop_fd = -1};
+                          .stop_fd = -1,
+                          .card = card.edits};
         rc = job_run(w, &image, &job, r, err);
     }
+    try_card_end(&card);
     json_decref(manifest);
     json_decref(input);
     return rc;

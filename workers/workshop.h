@@ -56,8 +56,9 @@ struct job {
     const char *provider_address;
     struct box_input inputs[BOX_INPUTS_MAX];
     size_t input_count;
-    int stop_fd; /**< readable: stop */
-    bool keep;   /**< http: keep the container, if the run is without fault */
+    int stop_fd;        /**< readable: stop */
+    const json_t *card; /**< workers/contain/card.h; NULL without one */
+    bool keep;          /**< http: keep the container, if the run is without fault */
 };
 
 /**

@@ -101,19 +101,6 @@ test('the way of a task: register, claim, run, upload, sign, respond', async () 
     for (const line of agent.text.trim().split('\n')) JSON.parse(line);
 });
 
-test('cards that NVML tells of are in the heartbeat; a lost one is left out; CPU alone is promised', async () => {
-    gateway.publish(mandelbrot.manifest, mandelbrot.archive);
-    start({ LD_LIBRARY_PATH: join(build, 'tests/worker') });
-    const { body } = await gateway.saw(/^POST \/v1\/providers\/.*\/heartbeat/);
-    const card = (n) => ({ environment: 'nvidia', name: `Test Card ${n}`, uuid: `GPU-0000-${n}`, memory_mb: 81920,
-        driver: '570.00', utilization_percent: 37 });
-    assert.deepEqual(body.devices.slice(1), [card(0), card(2)]);
-    const doctor = await execute(worker, ['doctor'], { LD_LIBRARY_PATH: join(build, 'tests/worker'), OGPU_WORK_DIR: join(dir, 'none') });
-    assert.match(doctor.stdout, /^device {2}nvidia {2}Test Card 2 {2}81920 MiB {2}GPU-0000-2 {2}driver 570\.00$/m);
-    const register = await gateway.saw(/providers$/);
-    assert.deepEqual(register.body.environments, ['cpu']);
-});
-
 test('the http contract: function and task address in the path, the callback is the output', async () => {
     const echo = example('echo-http');
     const source = gateway.publish(echo.manifest, echo.archive);

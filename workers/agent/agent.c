@@ -81,10 +81,12 @@ static void drain(struct agent *a)
     for (unsigned i = 0; i < a->slot_count; i++)
         pthread_join(a->slots[i].thread, NULL);
     atomic_store(&a->over, true);
+    cards_wake(&a->cards);
     pthread_join(a->pulse, NULL);
     pthread_join(a->errands, NULL);
     if (a->metrics_fd >= 0)
         pthread_join(a->metrics, NULL);
+    pthread_join(a->cards.thread, NULL);
 }
 
 static enum err_code start(struct agent *a, struct err *err)
@@ -99,6 +101,7 @@ static enum err_code start(struct agent *a, struct err *err)
         return rc;
     if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0 ||
         pthread_create(&a->errands, NULL, errands_main, a) != 0 ||
+        pthread_create(&a->cards.thread, NULL, cards_main, a) != 0 ||
         (a->metrics_fd >= 0 && pthread_create(&a->metrics, NULL, metrics_main, a) != 0))
         return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
     for (unsigned i = 0; i < a->slot_count; i++) {
@@ -130,15 +133,16 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
     a->options = o;
     earnings_open(&a->earnings, o->work_dir);
     a->shop.lock = -1;
-    /*
-     * Cards are reported in the heartbeat, but containers get none yet: so CPU is what we may
-     * promise. It is the registration that promises, not the list of devices.
-     */
     enum err_code rc = identity_open(&a->me, o, ENV_CPU, err);
     if (rc == E_OK)
         rc = sources_open(&a->sources, &sources, &a->earnings, err);
     if (rc == E_OK)
         rc = workshop_open(&a->shop, &c, err);
+    if (rc == E_OK)
+        rc = cards_open(a, o, err);
+    /* What is promised is what a container can be given. */
+    if (rc == E_OK)
+        a->me.environments = cards_environments(&a->cards);
     struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
     warm_open(&a->warm, &warm);
     return rc;
@@ -152,6 +156,7 @@ static void leave(struct agent *a)
         close(a->metrics_fd);
     if (a->options) {
         warm_close(&a->warm);
+        cards_close(&a->cards);
         workshop_close(&a->shop);
         sources_close(&a->sources);
         earnings_close(&a->earnings);

@@ -166,13 +166,14 @@ static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat
                       .source_address = source_address,
                       .provider_address = provider_address,
                       .stop_fd = s->stop_fd,
-                      .keep = seat->keep};
+                      .keep = seat->keep,
+                      .card = s->card.edits};
     job_address(c->task_id, task_address);
     job_address(c->source_id, source_address);
     address_format(s->agent->me.address, provider_address);
     *v = (struct verdict){"image_unavailable", true};
     enum err_code rc =
-        software_choose(&c->source, s->agent->me.environments, &values, a, &software, err);
+        software_choose(&c->source, cards_environment(s), &values, a, &software, err);
     if (rc == E_OK)
         rc = get_image(s, &software, &image, a, err);
     if (rc == E_DIGEST_MISMATCH || rc == E_BAD_MANIFEST || rc == E_TOO_LARGE)
@@ -186,7 +187,10 @@ static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat
     *v = (struct verdict){"start_failure", false};
     log_info("run_begins", "attempt=%s task=%s source=%.*s warm=%d", c->attempt, c->task,
              (int)c->source.name.n, c->source.name.s, seat->hit);
-    return run_seated(s, &image, &job, seat, r, err);
+    rc = run_seated(s, &image, &job, seat, r, err);
+    if (rc == E_BAD_MANIFEST && job.card)
+        *v = (struct verdict){"image_refused", true};
+    return rc;
 }
 
 static void finish(struct slot *s, const struct claim *c, struct box_result *r, struct arena *a)
@@ -200,7 +204,10 @@ static void finish(struct slot *s, const struct claim *c, struct box_result *r, 
              c->attempt, box_end_word(r->end), r->reason, (long long)u->start_ms,
              (long long)u->ready_ms, (long long)u->wall_ms, (long long)(u->cpu_us / 1000),
              (long long)u->memory_peak, r->kept);
-    if (r->end == BOX_OK)
+    /* Whatever came out of a card that failed is not trusted. */
+    if (atomic_load(&s->cause) == STOP_CARD)
+        submit_failure(s, c->attempt, s->card.code, s->card.text, false);
+    else if (r->end == BOX_OK)
         submit_response(s, c, r, a);
     else if (r->end != BOX_STOPPED)
         submit_failure(s, c->attempt, box_end_word(r->end), r->reason, false);
@@ -242,15 +249,24 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     /* Input files are mounted when a container is made: such a task needs one of its own. */
     bool warm = c.source.contract == CONTRACT_HTTP && json_array_size(c.input_blobs) == 0;
     struct warm_seat seat = {.box = NULL};
+    if (rc == E_OK) {
+        v = (struct verdict){"no_device", true};
+        rc = cards_begin(s, &c.source, &err);
+        /* A card is scrubbed between tasks, so nothing that has one is kept. */
+        warm = warm && !s->card.lease.held;
+    }
     bool seated = rc == E_OK;
     if (seated) {
         warm_take(&s->agent->warm, c.source_id, warm, &seat);
         rc = run(s, &c, &seat, &r, &v, a, &err);
+        cards_after_run(s);
     }
     if (rc == E_OK) {
         int64_t ended = clock_mono_us();
         finish(s, &c, &r, a);
         note_earning(s, &c, &r, answer, (clock_mono_us() - ended) / 1000);
+    } else if (atomic_load(&s->cause) == STOP_CARD) {
+        submit_failure(s, c.attempt, s->card.code, s->card.text, false);
     } else if (!slot_stopped(s)) {
         submit_failure(s, c.attempt, v.code, err.text, v.released);
     } else if (atomic_load(&s->cause) == STOP_DRAIN) {
@@ -261,6 +277,7 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     box_result_done(&r);
     if (seated)
         warm_give_back(&s->agent->warm, &seat, &r);
+    cards_end(s);
     drop_inputs(s, &c);
     arena_free(a);
     return ran;

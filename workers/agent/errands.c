@@ -8,19 +8,17 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "workers/agent/slot.h"
-#include "workers/devices.h"
 
 #define PROVIDER_BEAT_S 30
+#define HURRY_US        1000000 /* a card's new state is told at once, but no oftener than this */
 
 /* @return seconds until the next one. */
 static int64_t provider_beat(struct agent *a)
 {
-    struct device list[DEVICES_MAX];
     char path[96];
     struct err err;
     struct api_reply reply;
-    size_t n = devices_find(list, DEVICES_MAX);
-    json_t *body = json_pack("{s:o, s:I}", "devices", devices_json(list, n), "slots",
+    json_t *body = json_pack("{s:o, s:I}", "devices", book_json(a->cards.book), "slots",
                              atomic_load(&a->draining) ? (json_int_t)0 : (json_int_t)a->slot_count);
     snprintf(path, sizeof(path), "/v1/providers/%s/heartbeat", a->me.provider);
     struct api_request q = {.method = "POST", .path = path, .body = body, .timeout_ms = 5000};
@@ -54,11 +52,17 @@ void *errands_main(void *arg)
     struct agent *a = arg;
     const int64_t every_us = a->options->sources_s * 1000000;
     int64_t provider_at = 0;
+    int64_t hurry_at = 0;
     int64_t sources_at = clock_mono_us() + every_us;
+    unsigned told = 0;
     while (!atomic_load(&a->over)) {
         int64_t now = clock_mono_us();
-        if (now >= provider_at)
+        unsigned changes = book_changes(a->cards.book);
+        if (now >= provider_at || (changes != told && now >= hurry_at)) {
+            told = changes;
+            hurry_at = now + HURRY_US;
             provider_at = now + provider_beat(a) * 1000000;
+        }
         if (now >= sources_at && sources_change(&a->sources) && !atomic_load(&a->draining)) {
             look_for_sources(a);
             sources_at = clock_mono_us() + every_us;

@@ -47,6 +47,24 @@ void slot_stop(struct slot *s, enum stop_cause cause)
         log_warn("stop_not_signalled", "slot=%u", s->index);
 }
 
+void slot_card_failed(void *ctx, unsigned slot, const char *code, const char *text)
+{
+    struct agent *a = ctx;
+    if (slot >= a->slot_count)
+        return;
+    struct slot *s = &a->slots[slot];
+    pthread_mutex_lock(&s->mutex);
+    bool live = s->live && s->card.used;
+    if (live && !s->card.code[0]) {
+        snprintf(s->card.code, sizeof(s->card.code), "%s", code);
+        snprintf(s->card.text, sizeof(s->card.text), "%s", text);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    log_warn("card_failed", "slot=%u live=%d code=%s why=%s", slot, live, code, text);
+    if (live)
+        slot_stop(s, STOP_CARD);
+}
+
 bool slot_stopped(void *ctx)
 {
     struct slot *s = ctx;
@@ -117,6 +135,8 @@ static enum err_code claim(struct slot *s, const char *ref, int wait_s, struct a
     bool none;
     bool top = wait_s > 0 && s->top_next && sources_have_top(&s->agent->sources);
     json_t *sources = sources_claim(&s->agent->sources, top, &none);
+    if (wait_s > 0)
+        sources = cards_claim(s, sources, &none);
     if (none && wait_s > 0) {
         /* Without a list every registration would count, those of other days too. */
         json_decref(sources);
@@ -207,5 +227,6 @@ void *slot_main(void *arg)
     }
     if (!known)
         settle_last_claim(s, ref);
+    cards_end(s);
     return NULL;
 }

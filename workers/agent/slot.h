@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "workers/agent/api.h"
+#include "workers/agent/cards.h"
 #include "workers/agent/sources.h"
 #include "workers/agent/warm.h"
 #include "workers/workshop.h"
@@ -18,6 +19,7 @@ enum stop_cause {
     STOP_TOLD,  /**< the gateway said so in a heartbeat: the attempt is over */
     STOP_LEASE, /**< no heartbeat got through before the lease ended */
     STOP_DRAIN, /**< this worker ends */
+    STOP_CARD,  /**< its card failed, or it used more of it than it may */
 };
 
 struct agent;
@@ -37,6 +39,7 @@ struct slot {
     int64_t lease_s;
     int64_t lease_end_us; /**< monotonic */
     int64_t next_beat_us;
+    struct card_hold card; /**< its lease is the slot thread's own; code and text are guarded */
 };
 
 /** The whole worker. */
@@ -51,6 +54,7 @@ struct agent {
     pthread_t metrics;
     struct earnings earnings;
     struct sources sources;
+    struct cards cards;
     atomic_bool draining; /**< no new work */
     struct slot slots[SLOTS_MAX];
     unsigned slot_count;
@@ -71,6 +75,9 @@ void *slot_main(void *arg);
 
 /** End the slot's container, for the first cause given. Any thread. */
 void slot_stop(struct slot *s, enum stop_cause cause);
+
+/** The cards' alarm: the slot's attempt fails with this. Any thread. @ctx struct agent * */
+void slot_card_failed(void *ctx, unsigned slot, const char *code, const char *text);
 
 /** Whether a cause was given; as http_call.stop. @ctx struct slot * */
 bool slot_stopped(void *ctx);

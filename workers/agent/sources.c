@@ -90,7 +90,7 @@ json_t *sources_claim(struct sources *s, bool top, bool *none)
 static bool is_known(const struct sources *s, struct uuid id)
 {
     for (size_t i = 0; i < s->known_count; i++) {
-        if (uuid_eq(s->known[i], id))
+        if (uuid_eq(s->known[i].id, id))
             return true;
     }
     return false;
@@ -213,8 +213,10 @@ static enum err_code consider(struct walk *w, const json_t *source, struct err *
     rc = put(w->api, text, manifest, m.environments & environments, err);
     if (rc != E_OK)
         return rc;
-    if (s->known_count < SOURCES_KNOWN_MAX)
-        s->known[s->known_count++] = id;
+    if (s->known_count < SOURCES_KNOWN_MAX) {
+        s->known[s->known_count] = (struct source_known){id, m.environments & environments};
+        s->known_count++; /* last: a reader sees whole rows */
+    }
     (*w->added)++;
     log_info("source_registered", "source=%s name=%.*s", text, (int)m.name.n, m.name.s);
     return E_OK;

@@ -12,6 +12,12 @@
 #define SOURCES_MAX       64 /**< what one claim may name */
 #define SOURCES_KNOWN_MAX 4096
 
+/** A source that we are registered for. */
+struct source_known {
+    struct uuid id;
+    unsigned environments; /**< that we promised to run it in */
+};
+
 /** Which sources this worker serves. */
 struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
@@ -23,9 +29,9 @@ struct sources {
     struct power power;
     pthread_mutex_t mutex; /**< guards `picks` */
     struct picks picks;
-    int64_t memory_mb;  /**< what this machine has: sources that want more do not fit */
-    struct uuid *known; /**< registered already, in this process's life */
-    size_t known_count;
+    int64_t memory_mb;          /**< what this machine has: sources that want more do not fit */
+    struct source_known *known; /**< registered already, in this process's life */
+    _Atomic size_t known_count; /**< grows in one thread, is read in others */
 };
 
 /** How to choose. */
@@ -89,5 +95,18 @@ MUST_CHECK enum err_code sources_each(struct api *api,
 MUST_CHECK enum err_code sources_judge(const struct sources *s, const json_t *source,
                                        unsigned environments, struct api *api, struct uuid *id,
                                        struct manifest *out, struct err *err);
+
+/** All environments that the registered sources can use; 0 while there are none. */
+unsigned sources_environments(const struct sources *s);
+
+/**
+ * Leave in a claim's list what can be served in these environments.
+ *
+ * @list  from sources_claim(), taken over; NULL for every registered source
+ * @none  set when nothing is left
+ * @return a new reference, NULL for every registered source; at most SOURCES_MAX, beginning at a
+ * random one, so that all get their turn
+ */
+json_t *sources_fitting(const struct sources *s, unsigned environments, json_t *list, bool *none);
 
 #endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "workers/agent/cards.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "workers/agent/slot.h"
+#include "workers/device/edits.h"
+
+#define LOOK_PATIENCE_MS 5000
+
+static void look(struct cards *c)
+{
+    static _Thread_local struct device_list list;
+    struct err err;
+    if (device_finder_scan(&c->finder, &list, &err) == E_OK)
+        book_update(c->book, &list);
+    else
+        log_warn("devices_not_seen", "why=%s", err.text);
+}
+
+enum err_code cards_open(struct agent *a, const struct options *o, struct err *err)
+{
+    struct cards *c = &a->cards;
+    struct device_book_config config = {.work_dir = o->work_dir,
+                                        .lock_dir = o->device_locks,
+                                        .scrub = o->scrub,
+                                        .alarm = slot_card_failed,
+                                        .ctx = a};
+    static struct device_list list;
+    c->options = o;
+    c->finder = (struct device_finder){.simulate = o->simulate_gpu, .sys_root = o->sys_root};
+    enum err_code rc = book_open(&config, &c->book, err);
+    if (rc != E_OK)
+        return rc;
+    pthread_mutex_init(&c->mutex, NULL);
+    pthread_cond_init(&c->changed, NULL);
+    device_finder_open(&c->finder);
+    rc = device_finder_scan(&c->finder, &list, err);
+    if (rc == E_OK)
+        book_update(c->book, &list);
+    else
+        cards_close(c);
+    return rc;
+}
+
+void cards_close(struct cards *c)
+{
+    if (!c->book)
+        return;
+    device_finder_close(&c->finder);
+    book_close(c->book);
+    c->book = NULL;
+    pthread_mutex_destroy(&c->mutex);
+    pthread_cond_destroy(&c->changed);
+}
+
+static struct timespec in(int64_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    int64_t ns = t.tv_nsec + ms % 1000 * 1000000;
+    t.tv_sec += ms / 1000 + ns / 1000000000;
+    t.tv_nsec = (long)(ns % 1000000000);
+    return t;
+}
+
+void *cards_main(void *arg)
+{
+    struct agent *a = arg;
+    struct cards *c = &a->cards;
+    pthread_mutex_lock(&c->mutex);
+    while (!atomic_load(&a->over)) {
+        c->hurry = false;
+        pthread_mutex_unlock(&c->mutex);
+        look(c);
+        struct timespec until = in(c->options->device_ms);
+        pthread_mutex_lock(&c->mutex);
+        c->looks++;
+        pthread_cond_broadcast(&c->changed);
+        while (!c->hurry && !atomic_load(&a->over) &&
+               pthread_cond_timedwait(&c->changed, &c->mutex, &until) == 0)
+            ;
+    }
+    pthread_mutex_unlock(&c->mutex);
+    return NULL;
+}
+
+void cards_wake(struct cards *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void cards_look_now(struct cards *c)
+{
+    struct timespec until = in(LOOK_PATIENCE_MS);
+    pthread_mutex_lock(&c->mutex);
+    unsigned asked = c->looks;
+    int rc = 0;
+    /* The look under way may have begun before this call: the one behind it is the one that counts.
+     */
+    while (c->looks - asked < 2 && rc == 0) {
+        c->hurry = true;
+        pthread_cond_broadcast(&c->changed);
+        rc = pthread_cond_timedwait(&c->changed, &c->mutex, &until);
+    }
+    pthread_mutex_unlock(&c->mutex);
+}
+
+static struct edits_config edits_config(const struct options *o)
+{
+    return (struct edits_config){o->driver_root, o->cdi_dirs, o->sys_root};
+}
+
+unsigned cards_environments(struct cards *c)
+{
+    static struct device_list list;
+    struct edits_config config = edits_config(c->options);
+    unsigned mask = ENV_CPU;
+    book_cards(c->book, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        struct err err;
+        json_t *edits = NULL;
+        if (device_edits(&config, &list.row[i], &edits, &err) == E_OK)
+            mask |= list.row[i].environment;
+        else
+            log_warn("card_unusable", "uuid=%s why=%s", list.row[i].uuid, err.text);
+        json_decref(edits);
+    }
+    return mask;
+}
+
+/* ---- a slot's card ---- */
+
+static void give_back(struct slot *s)
+{
+    struct card_hold *h = &s->card;
+    bool used = h->used;
+    pthread_mutex_lock(&s->mutex);
+    h->used = false;
+    h->code[0] = '\0';
+    h->text[0] = '\0';
+    pthread_mutex_unlock(&s->mutex);
+    book_return(s->agent->cards.book, &h->lease, used);
+    json_decref(h->edits);
+    h->edits = NULL;
+}
+
+static enum err_code take(struct slot *s, unsigned environments, struct err *err)
+{
+    struct device_want want = {.environments = environments};
+    return book_lease(s->agent->cards.book, &want, s->index, &s->card.lease, err);
+}
+
+json_t *cards_claim(struct slot *s, json_t *sources, bool *none)
+{
+    struct agent *a = s->agent;
+    struct card_hold *h = &s->card;
+    struct err err;
+    unsigned cards = sources_environments(&a->sources) & a->me.environments & ~ENV_CPU;
+    if (h->lease.held &&
+        (!book_is_sound(a->cards.book, &h->lease) || !(h->lease.device.environment & cards)))
+        give_back(s);
+    if (!h->lease.held && cards && take(s, cards, &err) != E_OK)
+        log_debug("no_card", "slot=%u why=%s", s->index, err.text);
+    return sources_fitting(&a->sources, ENV_CPU | (h->lease.held ? h->lease.device.environment : 0),
+                           sources, none);
+}
+
+enum err_code cards_begin(struct slot *s, const struct manifest *source, struct err *err)
+{
+    struct agent *a = s->agent;
+    struct card_hold *h = &s->card;
+    struct edits_config config = edits_config(a->options);
+    unsigned wants = source->environments & a->me.environments & ~ENV_CPU;
+    enum err_code rc = E_OK;
+    if (h->lease.held &&
+        (!(h->lease.device.environment & wants) || !book_is_sound(a->cards.book, &h->lease)))
+        give_back(s);
+    if (wants && !h->lease.held)
+        rc = take(s, wants, err);
+    if (h->lease.held) {
+        rc = device_edits(&config, &h->lease.device, &h->edits, err);
+        if (rc == E_OK && !book_begin(a->cards.book, &h->lease))
+            rc = err_set(err, E_NO_SLOT, "the card failed before the run began");
+        if (rc != E_OK)
+            give_back(s);
+    }
+    if (h->lease.held) {
+        pthread_mutex_lock(&s->mutex);
+        h->used = true;
+        pthread_mutex_unlock(&s->mutex);
+        log_info("card_leased", "slot=%u uuid=%s", s->index, h->lease.device.uuid);
+    }
+    /* What runs on both runs on the CPU when there is no card. */
+    return rc != E_OK && (source->environments & ENV_CPU) ? E_OK : rc;
+}
+
+unsigned cards_environment(const struct slot *s)
+{
+    return s->card.edits ? s->card.lease.device.environment : ENV_CPU;
+}
+
+void cards_after_run(struct slot *s)
+{
+    if (s->card.used)
+        cards_look_now(&s->agent->cards);
+}
+
+void cards_end(struct slot *s)
+{
+    if (s->card.lease.held)
+        give_back(s);
+}

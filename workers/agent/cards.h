@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_AGENT_CARDS_H
+#define WORKERS_AGENT_CARDS_H
+
+#include <pthread.h>
+
+#include "workers/device/book.h"
+#include "workers/options.h"
+
+/* This worker's cards: a thread looks at them, slots lease them. */
+
+struct agent;
+
+struct cards {
+    const struct options *options;
+    struct device_finder finder; /**< of the looking thread alone, once that runs */
+    struct device_book *book;
+    pthread_t thread;
+    pthread_mutex_t mutex; /**< guards what follows */
+    pthread_cond_t changed;
+    bool hurry; /**< somebody waits for a look */
+    unsigned looks;
+};
+
+/** What a slot has of the cards. */
+struct card_hold {
+    struct device_lease lease;
+    bool used;     /**< a task had it: its memory holds what nobody else may see */
+    json_t *edits; /**< what its container gets; NULL without a card */
+    char code[32]; /**< why its card failed; "" while it has not */
+    char text[160];
+};
+
+/** Find the cards, read who is in quarantine. @return E_CONFIG; cards_close() is due only after
+ * E_OK */
+MUST_CHECK enum err_code cards_open(struct agent *a, const struct options *o, struct err *err);
+void cards_close(struct cards *c);
+
+/** The thread: a look every OGPU_DEVICE_MS; faults stop their slot. @arg struct agent * */
+void *cards_main(void *arg);
+
+/** Have the thread see that the worker is over. */
+void cards_wake(struct cards *c);
+
+/** Wait (5 s at most) for a look that began after this call: what went wrong until now is known
+ * then. */
+void cards_look_now(struct cards *c);
+
+/** Mask of what containers can be given here: CPU, and cards that there are nodes and libraries
+ * for. */
+unsigned cards_environments(struct cards *c);
+
+struct slot;
+struct manifest;
+
+/**
+ * Before a claim: reserve a card if one is free, and leave in its list what can be served then.
+ *
+ * @sources  the claim's `sources`, taken over; NULL for every registered source
+ * @none     set when there is nothing that could be served now: do not claim
+ * @return   a new reference, or NULL
+ */
+json_t *cards_claim(struct slot *s, json_t *sources, bool *none);
+
+/**
+ * A claim came: keep the reserved card if the source can use it, exchange it if it wants another,
+ * let it go if it wants none.
+ *
+ * @return E_NO_SLOT when the source needs a card and none is free; E_CONFIG when the card cannot be
+ * given to a container
+ */
+MUST_CHECK enum err_code cards_begin(struct slot *s, const struct manifest *source,
+                                     struct err *err);
+
+/** What the slot's run may use: its card's environment, or the CPU. */
+unsigned cards_environment(const struct slot *s);
+
+/** The run is over: look once more, so that a fault on its way out still counts. */
+void cards_after_run(struct slot *s);
+
+/** The attempt is over: scrub and give back. */
+void cards_end(struct slot *s);
+
+#endif
