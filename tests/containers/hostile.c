@@ -8,9 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int told;
@@ -141,6 +145,14 @@ static void flood(void)
     }
 }
 
+static void flood_logs(void)
+{
+    static char block[65536];
+    memset(block, 0x1b, sizeof(block));
+    while (write(2, block, sizeof(block)) >= 0)
+        ;
+}
+
 static void drip(void)
 {
     for (;;) {
@@ -175,6 +187,56 @@ static void daemonise(void)
     usleep(100000);
 }
 
+static long bomb_inotify(void)
+{
+    long n = 0;
+    while (n < 5000 && inotify_init1(0) >= 0)
+        n++;
+    return n;
+}
+
+/* Bytes that are no file anybody sees. @return how many went in before the end */
+static long bomb_memfd(void)
+{
+    static char block[1 << 20];
+    long n = 0;
+    int fd = memfd_create("bomb", 0);
+    signal(SIGXFSZ, SIG_IGN);
+    memset(block, 1, sizeof(block));
+    for (ssize_t w; n < 4096 && (w = write(fd, block, sizeof(block))) > 0;)
+        n++;
+    return n;
+}
+
+/* Leave a process that swaps an output for a link to the host, as fast as it can. */
+static void race(void)
+{
+    if (fork() != 0)
+        return;
+    setsid();
+    for (;;) {
+        unlink("/out/result");
+        if (symlink("/etc/shadow", "/out/result") == 0)
+            unlink("/out/result");
+        int fd = open("/out/result", O_CREAT | O_WRONLY, 0644);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+/* A port and a name that a neighbour might look for. */
+static void sit_and_listen(void)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(7777)};
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0ogpu-neighbour"};
+    int tcp = socket(AF_INET, SOCK_STREAM, 0);
+    int un = socket(AF_UNIX, SOCK_STREAM, 0);
+    tell("bound", bind(tcp, (struct sockaddr *)&any, sizeof(any)) ||
+                      bind(un, (struct sockaddr *)&name, 3 + 14) || listen(tcp, 1) ||
+                      listen(un, 1));
+    sleep(2);
+}
+
 static int bombs(const char *act)
 {
     if (strcmp(act, "forks") == 0)
@@ -187,6 +249,14 @@ static int bombs(const char *act)
         tell("files", bomb_inodes("/tmp"));
     else if (strcmp(act, "descriptors") == 0)
         tell("descriptors", bomb_descriptors());
+    else if (strcmp(act, "inotify") == 0)
+        tell("instances", bomb_inotify());
+    else if (strcmp(act, "memfd") == 0)
+        tell("memfd", bomb_memfd());
+    else if (strcmp(act, "race") == 0)
+        race();
+    else if (strcmp(act, "listen") == 0)
+        sit_and_listen();
     else
         return 0;
     return 1;
@@ -198,6 +268,8 @@ static int ends(const char *act)
         bomb_memory();
     else if (strcmp(act, "flood") == 0)
         flood();
+    else if (strcmp(act, "logs") == 0)
+        flood_logs();
     else if (strcmp(act, "drip") == 0)
         drip();
     else if (strcmp(act, "hang") == 0)
@@ -236,6 +308,16 @@ int main(int argc, char **argv)
         calls();
     else if (strcmp(act, "network") == 0)
         network();
+    else if (strcmp(act, "privileges") == 0)
+        privileges();
+    else if (strcmp(act, "writes") == 0)
+        writes();
+    else if (strcmp(act, "stand") == 0)
+        stand();
+    else if (strcmp(act, "signals") == 0)
+        signals();
+    else if (strcmp(act, "euid") == 0)
+        tell("euid", geteuid());
     else if (strcmp(act, "nap") == 0)
         sleep(3);
     else if (strcmp(act, "daemon") == 0)

@@ -20,6 +20,18 @@ void look(void);
 /** System calls that must be refused. */
 void calls(void);
 
+/** What a process may try to become: other ids, other rights, other programs. */
+void privileges(void);
+
+/** Files of the kernel and of the host that must not be written; what /dev holds. */
+void writes(void);
+
+/** Where the process stands: its folder, what open descriptors and links lead to. */
+void stand(void);
+
+/** Signals at everybody. */
+void signals(void);
+
 /** Ways out over the network. */
 void network(void);
 

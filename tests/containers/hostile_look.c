@@ -3,15 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -129,63 +126,6 @@ void look(void)
 
 #define TRY(name, call) tell(name, (call) < 0 ? errno : 0)
 
-static void forked(const char *name, int request)
-{
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(ptrace((enum __ptrace_request)request, 0, NULL, NULL) < 0 ? errno : 0);
-    int status = 0;
-    syscall(SYS_wait4, pid, &status, 0, NULL);
-    tell(name, status >> 8);
-}
-
-void calls(void)
-{
-    static char bytes[4096];
-    forked("ptrace", PTRACE_TRACEME);
-    TRY("mount", mount("none", "/tmp", "tmpfs", 0, ""));
-    TRY("umount", umount("/tmp"));
-    TRY("pivot_root", syscall(SYS_pivot_root, "/", "/tmp"));
-    TRY("chroot", chroot("/tmp"));
-    TRY("fsopen", syscall(SYS_fsopen, "tmpfs", 0));
-    TRY("open_tree", syscall(SYS_open_tree, -100, "/", 1));
-    TRY("unshare_user", unshare(CLONE_NEWUSER));
-    TRY("unshare_net", unshare(CLONE_NEWNET));
-    TRY("setns", setns(0, 0));
-    fflush(stdout);
-    long child = syscall(SYS_clone, CLONE_NEWUSER | 17, NULL, NULL, NULL, NULL);
-    if (child == 0)
-        _exit(0);
-    TRY("clone_newuser", child);
-    child = syscall(SYS_clone3, bytes, 64);
-    if (child == 0)
-        _exit(0);
-    TRY("clone3", child);
-    TRY("io_uring", syscall(SYS_io_uring_setup, 1, bytes));
-    TRY("keyctl", syscall(SYS_keyctl, 0, -3, 0));
-    TRY("add_key", syscall(SYS_add_key, "user", "a", "b", 1, -3));
-    TRY("request_key", syscall(SYS_request_key, "user", "a", NULL, 0));
-    TRY("bpf", syscall(SYS_bpf, 0, bytes, 64));
-    TRY("perf", syscall(SYS_perf_event_open, bytes, 0, -1, -1, 0));
-    TRY("userfaultfd", syscall(SYS_userfaultfd, O_CLOEXEC));
-    TRY("mknod", syscall(SYS_mknodat, -100, "/tmp/n", 0020666, 0x103));
-    TRY("process_vm_readv", syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0));
-    TRY("pidfd_getfd", syscall(SYS_pidfd_getfd, 1, 0, 0));
-    TRY("kexec", syscall(SYS_kexec_load, 0, 0, NULL, 0));
-    TRY("reboot", syscall(SYS_reboot, 0xfee1dead, 672274793, 0x89abcdef, NULL));
-    TRY("syslog", syscall(SYS_syslog, 3, bytes, sizeof(bytes)));
-    TRY("settime", syscall(SYS_clock_settime, 0, bytes));
-    TRY("adjtimex", syscall(SYS_adjtimex, bytes));
-    TRY("open_by_handle", syscall(SYS_open_by_handle_at, -100, bytes, 0));
-    TRY("name_to_handle", syscall(SYS_name_to_handle_at, -100, "/", bytes, bytes, 0));
-    TRY("init_module", syscall(SYS_init_module, NULL, 0, ""));
-    TRY("swapon", syscall(SYS_swapon, "/tmp/x", 0));
-    TRY("sethostname", sethostname("x", 1));
-    TRY("memfd_secret", syscall(447, 0));
-    TRY("personality", syscall(SYS_personality, 0x0040000));
-    TRY("unknown", syscall(999));
-}
-
 static void try_connect(const char *name, const char *host, int port, int type)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -208,6 +148,8 @@ void network(void)
     try_connect("public", "1.1.1.1", 443, SOCK_STREAM);
     try_connect("public_udp", "1.1.1.1", 53, SOCK_DGRAM);
     try_connect("metadata", "169.254.169.254", 80, SOCK_STREAM);
+    try_connect("neighbour", "127.0.0.1", 7777, SOCK_STREAM);
+    try_connect("gateway", "10.0.2.2", 80, SOCK_STREAM);
     try_connect("host_loopback", "127.0.0.1", port ? atoi(port) : 1, SOCK_STREAM);
     try_connect("host_address", host ? host : "192.0.2.1", port ? atoi(port) : 1, SOCK_STREAM);
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
@@ -218,6 +160,12 @@ void network(void)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     memcpy(abstract.sun_path + 1, "ogpu-test-abstract", 18);
     tell("abstract", connect(fd, (struct sockaddr *)&abstract, 3 + 18) ? errno : 0);
+    struct sockaddr_un neighbour = {.sun_family = AF_UNIX, .sun_path = "\0ogpu-neighbour"};
+    tell("neighbour_unix", connect(fd, (struct sockaddr *)&neighbour, 3 + 14) ? errno : 0);
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(443)};
+    int fd6 = socket(AF_INET6, SOCK_STREAM, 0);
+    inet_pton(AF_INET6, "2606:4700:4700::1111", &six.sin6_addr);
+    tell("public_v6", connect(fd6, (struct sockaddr *)&six, sizeof(six)) ? errno : 0);
     int pair[2];
     TRY("socketpair_tipc", socketpair(30, SOCK_STREAM, 0, pair));
     char line[512];

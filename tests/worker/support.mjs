@@ -34,8 +34,8 @@ export const sweep = (work) => cgroupsOf(work).sort().reverse().forEach((path) =
     }
 });
 
-/** Host ids of a test's own: other tests' containers may run beside it. */
-export const uidBase = () => 65536 * (16 + Math.floor(Math.random() * 50000));
+/** Host ids of a test's own (below 2^31: a host process may take one): other tests' containers may run beside it. */
+export const uidBase = () => 65536 * (16 + Math.floor(Math.random() * 30000));
 
 /** Processes of the containers whose ids begin at `base`: {pid, name, uid}. */
 export const processesOf = (base, slots = 64) => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
