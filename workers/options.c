@@ -54,6 +54,8 @@
         INT("OGPU_IMAGE_MB", image_mb, "32768", 1, 1048576,                                      \
             "largest image that is unpacked, in MiB"),                                           \
         INT("OGPU_IMAGE_FILES", image_files, "1000000", 16, 10000000, "most files in an image"), \
+        INT("OGPU_CACHE_MB", cache_mb, "65536", 0, 16777216,                                     \
+            "images kept on disk, in MiB; the longest unused go first; 0: no limit"),            \
         DEVICE_ROWS
 
 const struct config_row options_local[] = {LOCAL_ROWS};

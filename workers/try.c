@@ -98,7 +98,7 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
                          struct box_result *r, struct err *err)
 {
     struct manifest source;
-    struct image image = {.arg_count = 0};
+    struct image image = {.hold = -1};
     json_error_t why;
     json_t *manifest = json_load_file(argv[0], JSON_REJECT_DUPLICATES, &why);
     json_t *input = json_load_file(argv[3], JSON_DECODE_ANY, &why);
@@ -142,6 +142,7 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
         rc = job_run(w, &image, &job, r, err);
     }
     try_card_end(&card);
+    image_release(&image);
     json_decref(manifest);
     json_decref(input);
     return rc;
@@ -161,7 +162,8 @@ int command_try(int argc, char **argv)
     enum err_code rc =
         options_load(options_local, options_local_count, argc - 5, argv + 5, &o, &err);
     if (rc == E_OK) {
-        struct workshop_config c = {o.work_dir, o.runtime, o.uid_base, o.image_mb, o.image_files};
+        struct workshop_config c = {o.work_dir, o.runtime,     o.uid_base,
+                                    o.image_mb, o.image_files, o.cache_mb};
         rc = workshop_open(&w, &c, &err);
     }
     if (rc == E_OK)

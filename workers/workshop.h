@@ -28,6 +28,7 @@ struct workshop_config {
     int64_t uid_base;
     int64_t image_mb;    /**< unpacked size that we accept */
     int64_t image_files; /**< tar entries that we accept */
+    int64_t cache_mb;    /**< disk budget of the image cache; 0: none */
 };
 
 /**

@@ -153,7 +153,7 @@ static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat
     char task_address[43];
     char source_address[43];
     char provider_address[43];
-    struct image image = {.arg_count = 0};
+    struct image image = {.hold = -1};
     struct software software;
     struct compose_values values = {COURIER_CALLBACK_URL, source_address, provider_address};
     struct job job = {.source = &c->source,
@@ -182,14 +182,17 @@ static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat
         return rc;
     v->code = "input_unavailable";
     rc = fetch_inputs(s, c, &job, a, err);
-    if (rc != E_OK)
+    if (rc != E_OK) {
+        image_release(&image);
         return rc;
+    }
     *v = (struct verdict){"start_failure", false};
     log_info("run_begins", "attempt=%s task=%s source=%.*s warm=%d", c->attempt, c->task,
              (int)c->source.name.n, c->source.name.s, seat->hit);
     rc = run_seated(s, &image, &job, seat, r, err);
     if (rc == E_BAD_MANIFEST && job.card)
         *v = (struct verdict){"image_refused", true};
+    image_release(&image);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/magic.h>
 
 #include "workers/contain/card.h"
+#include "workers/image/evict.h"
 
 #define IDS_PER_SLOT 65536U
 
@@ -230,6 +231,9 @@ enum err_code house_build(const struct box_spec *spec, struct err *err)
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
         return failed(err, "mount of /proc");
     hide_unified();
+    /* Held for as long as this process lives: what runs is not evicted. */
+    if (evict_hold(spec->rootfs) < 0)
+        return failed(err, "lock of the image");
     struct kept k = {.rootfs = -1};
     enum err_code rc = keep(spec, &k, err);
     if (rc == E_OK)

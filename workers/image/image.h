@@ -23,6 +23,7 @@ struct image_limits {
     int64_t packed_bytes;   /**< archive, or all blobs together */
     int64_t unpacked_bytes; /**< all files of all layers */
     int64_t entries;        /**< tar entries of all layers */
+    int64_t cache_bytes;    /**< disk budget of the cache; 0: none */
 };
 
 /** The cache and its rules. */
@@ -50,6 +51,7 @@ struct image_want {
 /** An unpacked image. Texts live in the arena. */
 struct image {
     char rootfs[IMAGE_PATH_MAX];
+    int hold;                          /**< keeps it in the cache; image_release() lets go */
     const char *args[IMAGE_WORDS_MAX]; /**< entrypoint, then command */
     size_t arg_count;
     size_t entry_count; /**< how many of them are the entrypoint's */
@@ -73,6 +75,10 @@ MUST_CHECK enum err_code image_store_open(struct image_store *st, const char *di
  */
 MUST_CHECK enum err_code image_get(const struct image_store *st, const struct image_want *want,
                                    struct image *out, struct arena *arena, struct err *err);
+
+/** The caller does not look at the image any more (a supervisor that runs it holds it itself). Once
+ * for each image_get() that succeeded. */
+void image_release(struct image *img);
 
 /**
  * Make sure that a folder is there to mount on, in an unpacked image.

@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "workers/image/blobs.h"
+#include "workers/image/evict.h"
 #include "workers/image/image.h"
 #include "workers/image/inside.h"
 #include "workers/image/document.h"
@@ -41,7 +43,17 @@ enum err_code image_store_open(struct image_store *st, const char *dir,
     enum err_code rc = E_OK;
     for (size_t i = 0; rc == E_OK && i < ARRAY_LEN(parts); i++)
         rc = make_dir(dir, parts[i], err);
-    return rc;
+    if (rc != E_OK)
+        return rc;
+    char tmp[IMAGE_PATH_MAX + 16];
+    snprintf(tmp, sizeof(tmp), "%s/tmp", dir);
+    int fd = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || !inside_empty(fd))
+        log_warn("image_leftover", "dir=%s", tmp);
+    if (fd >= 0)
+        close(fd);
+    (void)evict_trim(st, ""); /* the budget may be smaller than it was */
+    return E_OK;
 }
 
 /* A half-made image of an earlier try goes; then a fresh folder with rootfs/ and blobs/. */
@@ -87,25 +99,27 @@ static enum err_code from_blob(int dir, int blobs, const struct image_store *st,
 }
 
 static enum err_code unpack_all(int blobs, int rootfs, const struct document *m,
-                                const struct image_limits *limits, struct err *err)
+                                const struct image_limits *limits, int64_t *size, struct err *err)
 {
     struct unpack_budget budget = {limits->unpacked_bytes, limits->entries};
     enum err_code rc = E_OK;
     for (size_t i = 0; rc == E_OK && i < m->layer_count; i++) {
         int fd;
         char hex[65];
-        int64_t size;
+        int64_t seen;
         rc = blobs_open(blobs, m->layers[i], &fd, err);
         if (rc != E_OK)
             break;
         /* Hashed once more right before use: the file lay on disk since. */
-        rc = blobs_hash(fd, hex, &size, err);
+        rc = blobs_hash(fd, hex, &seen, err);
         if (rc == E_OK && strcmp(hex, m->layers[i] + 7) != 0)
             rc = err_set(err, E_DIGEST_MISMATCH, "image layer %zu changed on disk", i + 1);
         if (rc == E_OK)
             rc = unpack_layer(rootfs, fd, i > 0, &budget, err);
         close(fd);
     }
+    /* a file takes a block at least */
+    *size = limits->unpacked_bytes - budget.bytes + (limits->entries - budget.entries) * 4096;
     return rc == E_OK ? unpack_places(rootfs, err) : rc;
 }
 
@@ -140,7 +154,7 @@ static enum err_code resolve(int blobs, const struct image_want *want, json_t **
 }
 
 static enum err_code fill(int dir, const struct image_store *st, const struct image_want *want,
-                          struct err *err)
+                          int64_t *size, struct err *err)
 {
     int blobs = openat(dir, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rootfs = openat(dir, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -158,7 +172,7 @@ static enum err_code fill(int dir, const struct image_store *st, const struct im
     if (rc == E_OK)
         rc = document_read(doc, &m, err);
     if (rc == E_OK)
-        rc = unpack_all(blobs, rootfs, &m, &st->limits, err);
+        rc = unpack_all(blobs, rootfs, &m, &st->limits, size, err);
     if (rc == E_OK)
         rc = keep_config(dir, blobs, m.config, err);
     json_decref(doc);
@@ -180,9 +194,18 @@ static enum err_code build(const struct image_store *st, const struct image_want
     enum err_code rc = fresh(st->dir, hex, &dir, err);
     if (rc != E_OK)
         return rc;
-    rc = fill(dir, st, want, err);
+    int64_t size = 0;
+    int64_t begun = clock_mono_us();
+    log_info("image_pulling", "digest=%s from=%s", want->digest,
+             want->reference ? want->reference : "blob");
+    rc = fill(dir, st, want, &size, err);
     close(dir);
     snprintf(path, sizeof(path), "%s/tmp/%s", st->dir, hex);
+    if (rc == E_OK) {
+        evict_note(path, size);
+        log_info("image_ready", "digest=%s bytes=%lld ms=%lld", want->digest, (long long)size,
+                 (long long)(clock_mono_us() - begun) / 1000);
+    }
     if (rc == E_OK && rename(path, to) != 0)
         rc = err_set(err, E_IO, "cannot keep the image: %s", strerror(errno));
     if (rc != E_OK) {
@@ -209,6 +232,13 @@ static enum err_code load(const char *dir, struct image *out, struct arena *aren
     return rc;
 }
 
+void image_release(struct image *img)
+{
+    if (img->hold >= 0)
+        close(img->hold);
+    img->hold = -1;
+}
+
 enum err_code image_get(const struct image_store *st, const struct image_want *want,
                         struct image *out, struct arena *arena, struct err *err)
 {
@@ -226,7 +256,18 @@ enum err_code image_get(const struct image_store *st, const struct image_want *w
         return err_set(err, E_IO, "cannot lock the image: %s", strerror(errno));
     }
     snprintf(path, sizeof(path), "%s/images/%s", st->dir, want->digest + 7);
-    enum err_code rc = access(path, F_OK) == 0 ? E_OK : build(st, want, path, err);
+    bool made = access(path, F_OK) != 0;
+    enum err_code rc = made ? build(st, want, path, err) : E_OK;
+    if (rc == E_OK)
+        rc = load(path, out, arena, err);
+    if (rc == E_OK) {
+        evict_note(path, 0);
+        out->hold = evict_hold(out->rootfs);
+        if (out->hold < 0)
+            rc = err_set(err, E_IO, "the cached image cannot be locked: %s", strerror(errno));
+    }
     close(lock);
-    return rc == E_OK ? load(path, out, arena, err) : rc;
+    if (rc == E_OK && made)
+        evict_trim(st, want->digest + 7);
+    return rc;
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKERS_IMAGE_EVICT_H
+#define WORKERS_IMAGE_EVICT_H
+
+#include <stdint.h>
+
+#include "workers/image/image.h"
+
+/*
+ * The cache has a budget. Each image keeps its size and, as the time of its file `used`, when it
+ * was asked for last; who asked for it holds a shared lock on its rootfs until nobody can look at
+ * it any more. What nobody holds goes, the longest unused first, until the rest fits.
+ */
+
+/** Note that an image was asked for, and (once, when it is made) what it takes on disk. */
+void evict_note(const char *image_dir, int64_t bytes);
+
+/** A shared lock on an image's rootfs; -1 when it is not there (any more). */
+int evict_hold(const char *rootfs);
+
+/**
+ * Remove what is over the budget.
+ *
+ * @st    its limits.cache_bytes is the budget; 0 is none
+ * @keep  hex digest of one that stays in any case
+ * @return how many images went
+ */
+unsigned evict_trim(const struct image_store *st, const char *keep);
+
+#endif
