@@ -64,15 +64,16 @@ async function writeAll(sql, name, calls) {
     return rows;
 }
 
-async function makeAccounts(sql, n) {
+async function makeAccounts(sql, n, deposit) {
     const made = Array.from({ length: n }, () => ({ address: randomBytes(20), token: keyText('ogpu_sk_live_') }));
     const ids = await writeAll(sql, 'account_ensure', made.map((a) => ({ address: a.address })));
     made.forEach((a, i) => Object.assign(a, { id: ids[i].id, key: numbered('key', ids[i].id) }));
     await writeAll(sql, 'api_key_create', made.map((a) => ({
         id: a.key, account: a.id, hash: sha(a.token), hint: 'ogpu_sk_live_…load', name: 'load', scopes: 63,
     })));
-    await writeAll(sql, 'book_deposited', made.map((a) => ({
-        id: randomUUID(), block_no: 1n, log_index: 0, tx_hash: randomBytes(32), address: a.address, amount: MILLION_OGPU.toString(),
+    // On a real chain the deposits are the caller's to make, and the indexer's to book.
+    await writeAll(sql, 'book_deposited', !deposit ? [] : made.map((a) => ({
+        id: randomUUID(), block_no: 1n, log_index: 0, tx_hash: randomBytes(32), address: a.address, amount: deposit.toString(),
     })));
     return made;
 }
@@ -102,9 +103,9 @@ async function makeSources(sql, owner, n) {
 }
 
 async function makeProviders(sql, sources, n) {
-    const made = Array.from({ length: n }, (_, i) => ({ id: numbered('provider', i + 1), secret: randomBytes(32).toString('hex'), token: keyText('ogpu_pt_') }));
+    const made = Array.from({ length: n }, (_, i) => ({ id: numbered('provider', i + 1), master: randomBytes(20), secret: randomBytes(32).toString('hex'), token: keyText('ogpu_pt_') }));
     await writeAll(sql, 'provider_register', made.map((p) => ({
-        id: p.id, address: Buffer.from(privateKeyToAccount(`0x${p.secret}`).address.slice(2), 'hex'), master: randomBytes(20),
+        id: p.id, address: Buffer.from(privateKeyToAccount(`0x${p.secret}`).address.slice(2), 'hex'), master: p.master,
         master_signed: true, environments: 1, nonce: 1n, token_hash: sha(p.token),
     })));
     let nonce = 2n;
@@ -115,11 +116,14 @@ async function makeProviders(sql, sources, n) {
     return made;
 }
 
-/** @returns {{accounts: object[], sources: object[], providers: object[], text: string}} text: the world file */
-export async function provision(url, { accounts, sources, providers, chainId, settlement }) {
+/**
+ * @param {bigint} deposit what each account has at once; 0n: nothing
+ * @returns {{accounts: object[], sources: object[], providers: object[], text: string}} text: the world file
+ */
+export async function provision(url, { accounts, sources, providers, chainId, settlement, deposit = MILLION_OGPU }) {
     const sql = await Sql.open(url);
     try {
-        const made = await makeAccounts(sql, accounts);
+        const made = await makeAccounts(sql, accounts, deposit);
         const s = await makeSources(sql, made[0], sources);
         const p = await makeProviders(sql, s, providers);
         await sql.query('VACUUM ANALYZE');

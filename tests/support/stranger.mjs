@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Somebody who has the contract's address and an RPC endpoint, and nothing else of ours: rebuilds every batch from logs and
 // calldata, with OpenZeppelin's merkle-tree library, and claims for others. Knows no database and no API.
+//
+//   STRANGER_KEY=0x… stranger.mjs RPC_URL SETTLEMENT      claims for all payees; prints {"batches", "paid": {id: units}, …}
 import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
-import { decodeFunctionData, keccak256, parseAbi } from 'viem';
+import { createPublicClient, createWalletClient, decodeFunctionData, http, keccak256, parseAbi } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 
 // What the contract's documentation says; enough to read and to claim.
 const settlement = parseAbi([
@@ -103,11 +106,18 @@ export class Stranger {
     /** Claims for every payee that has something to get. @returns {Promise<Map<number, bigint>>} units paid, by id */
     async claimAll() {
         const paid = new Map();
+        const sent = [];
         for (const [id, p] of await this.proofs()) {
             const before = await this.claimed(id);
             if (p.units > before) {
-                await this.claim(p);
+                sent.push(await this.wallet.writeContract({ ...this.contract, functionName: 'claimPayout', args: [p.epoch, p.chunk, p.index, p.proof] }));
                 paid.set(id, p.units - before);
+            }
+        }
+        for (const hash of sent) {
+            const receipt = await this.client.waitForTransactionReceipt({ hash });
+            if (receipt.status !== 'success') {
+                throw new Error(`${hash} reverted`);
             }
         }
         return paid;
@@ -121,4 +131,16 @@ export class Stranger {
             }
         }
     }
+}
+
+if (process.argv[1] === import.meta.filename) {
+    const [url, address] = process.argv.slice(2);
+    const transport = http(url);
+    const client = createPublicClient({ transport, pollingInterval: 50, cacheTime: 0 });
+    const chain = { id: await client.getChainId(), name: 'unknown', nativeCurrency: { name: 'coin', symbol: 'C', decimals: 18 }, rpcUrls: { default: { http: [url] } } };
+    const wallet = createWalletClient({ account: privateKeyToAccount(process.env.STRANGER_KEY), chain, transport });
+    const s = new Stranger(client, wallet, address);
+    const batches = (await s.history()).length;
+    const paid = await s.claimAll();
+    console.log(JSON.stringify({ batches, paid: Object.fromEntries([...paid].map(([id, units]) => [id, String(units)])) }));
 }
