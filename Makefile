@@ -281,10 +281,11 @@ bench: deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	@bench/run
 
-# The load test at its full length: a million requests.
+# Suites at their full length: a million requests, 100,000 tasks settled, every reorg.
 soak: deps
 	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
-	@LOAD_REQUESTS=1000000 OGPU_TEST_LIMIT_S=3600 tests/run --build $(BUILD) load/
+	@LOAD_REQUESTS=1000000 SETTLE_TASKS=100000 REORG_DEPTHS='1 2 7 64' OGPU_TEST_LIMIT_S=7200 \
+	    tests/run --build $(BUILD) load/ chain/volume.test.mjs chain/reorgs.test.mjs
 
 # The same suite under ASan and UBSan, in a build folder of its own.
 asan: deps
@@ -307,6 +308,6 @@ help:
 	@echo 'make asan   the suite under AddressSanitizer and UBSan'
 	@echo 'make lint   format, clang-tidy, cppcheck, floors, sizes, OpenAPI, shell'
 	@echo 'make format rewrite C sources in the house format'
-	@echo 'make bench  figures beside their references        make soak   a million requests'
+	@echo 'make bench  figures beside their references        make soak   load, settlement, reorgs in full'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
