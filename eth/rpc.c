@@ -22,6 +22,19 @@ void rpc_tag(uint64_t number, char *out)
     snprintf(out, RPC_TAG_MAX, "0x%" PRIx64, number);
 }
 
+/* Nodes quote a revert's raw bytes in their error texts, NULs too, which our parser takes from
+ * nobody. A blank in its place harms no figure: hex holds neither. */
+static void blank_nuls(char *s, size_t n)
+{
+    for (size_t i = 0; i + 6 <= n; i++) {
+        if (s[i] != '\\')
+            continue;
+        if (memcmp(s + i + 1, "u0000", 5) == 0)
+            s[i + 4] = '2';
+        i++; /* what was escaped begins no escape */
+    }
+}
+
 /* Send one JSON text, parse what comes back. Takes `body` over. */
 static enum err_code exchange(const struct rpc *r, struct rpc_node *node, json_t *body,
                               json_t **out, struct err *err)
@@ -47,6 +60,7 @@ static enum err_code exchange(const struct rpc *r, struct rpc_node *node, json_t
     if (rc == E_TOO_LARGE)
         rc = err_set(err, E_PEER, "the node's answer is too large");
     if (rc == E_OK) {
+        blank_nuls((char *)reply.body.p, reply.body.n);
         rc = json_parse((const char *)reply.body.p, reply.body.n, out, NULL);
         if (rc != E_OK)
             rc = err_set(err, E_PEER, "the node answered %d with no JSON", reply.status);
