@@ -100,7 +100,7 @@ static size_t on_reply(char *p, size_t size, size_t count, void *ctx)
     }
     if (t->call->reply_fd > 0) {
         if (!write_all(t->call->reply_fd, p, n)) {
-            err_set(&t->why, E_IO, "write the reply: errno %d", errno);
+            err_set(&t->why, E_IO, "write the reply: %s", strerror(errno));
             return 0;
         }
     } else if (buf_add(&t->reply->body, p, n, &t->why) != E_OK) {
