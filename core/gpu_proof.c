@@ -27,10 +27,11 @@ enum err_code gpu_proof_shape_of(int64_t memory_mb, struct gpu_proof_shape *out,
     const bool card = memory_mb >= CARD_MB;
     const int64_t inner = card ? CARD_INNER : SMALL_INNER;
     const int64_t cols = card ? CARD_COLS : SMALL_COLS;
-    const int64_t room = memory_mb * MIB / 8 * 7 - inner * cols;
+    const bool possible = memory_mb >= 0 && memory_mb <= MEMORY_MAX;
+    const int64_t room = possible ? memory_mb * MIB / 8 * 7 - inner * cols : 0;
     const int64_t rows = room / (inner + 4 * cols);
 
-    if (memory_mb < 0 || memory_mb > MEMORY_MAX || rows < GPU_PROOF_OPENED)
+    if (rows < GPU_PROOF_OPENED)
         return err_set(err, E_VALIDATION, "a device of %lld MB has nothing to prove with",
                        (long long)memory_mb);
     *out = (struct gpu_proof_shape){(uint32_t)rows, (uint32_t)inner, (uint32_t)cols};

@@ -164,7 +164,7 @@ static void test_wire_messages(void **state)
     struct err err;
     struct box_result back;
     struct box_result r = {
-        .end = BOX_OOM, .status = 9, .reason = "why", .usage = {1, 2, 3, 4, 5, 6}};
+        .end = BOX_OOM, .status = 9, .reason = "why", .usage = {.oom_kills = 1, .pids_refused = 6}};
     json_t *v;
     char text[8] = "";
     (void)state;
