@@ -18,3 +18,20 @@ $(BUILD)/obj/bench/lanes.o: | $(GEN)
 $(BUILD)/bench/lanes: $(BUILD)/obj/bench/lanes.o $(call libs_of,db)
 	$(link)
 	$(do_link) $(call sys_of,db)
+
+$(BUILD)/obj/bench/worker_box.o: | $(GEN)
+$(BUILD)/bench/worker_box: $(BUILD)/obj/bench/worker_box.o $(call libs_of,workers)
+	$(link)
+	$(do_link) $(call sys_of,workers)
+
+$(BUILD)/bench/noop: bench/noop.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 $(WARN) -static -s -o $@ $<
+
+WORKER_BENCH := $(BUILD)/bench/worker_box $(BUILD)/bench/noop
+BENCH_PROGRAMS += $(WORKER_BENCH)
+
+# The worker's figures alone.
+.PHONY: bench-worker
+bench-worker: all $(WORKER_BENCH)
+	@BUILD=$(BUILD) $(NODE) bench/worker.mjs
