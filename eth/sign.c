@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/hash.h"
 #include "lib/hex.h"
+#include "lib/secret.h"
 
 #define KEY_SIZE      32
 #define KEY_TEXT_SIZE 67 /* 0x, 64 digits, newline */
@@ -80,39 +80,16 @@ static bool key_of_text(const char *text, size_t n, uint8_t key[KEY_SIZE])
     return hex_decode(text, n, key, KEY_SIZE);
 }
 
-static enum err_code check_file(int fd, const char *path, struct err *err)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0)
-        return err_set(err, E_CONFIG, "'%s' cannot be read: errno %d", path, errno);
-    if (!S_ISREG(st.st_mode))
-        return err_set(err, E_CONFIG, "'%s' must be a regular file", path);
-    if (st.st_uid != geteuid())
-        return err_set(err, E_CONFIG, "'%s' must be owned by the user that runs this", path);
-    if ((st.st_mode & 0077) != 0)
-        return err_set(err, E_CONFIG, "'%s' is open to others: chmod 600", path);
-    return E_OK;
-}
-
 enum err_code signer_load(const char *path, struct signer **out, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    char text[KEY_TEXT_SIZE + 1];
+    char text[KEY_TEXT_SIZE];
     uint8_t key[KEY_SIZE];
-    enum err_code rc;
-    ssize_t n;
+    size_t n = 0;
+    enum err_code rc = secret_read(path, text, sizeof(text), &n, err);
 
-    if (fd < 0 && errno == ELOOP)
-        return err_set(err, E_CONFIG, "'%s' must not be a symlink", path);
-    if (fd < 0)
-        return err_set(err, E_CONFIG, "'%s' cannot be opened: errno %d", path, errno);
-    rc = check_file(fd, path, err);
-    n = rc == E_OK ? read(fd, text, sizeof(text)) : 0;
-    close(fd);
     if (rc != E_OK)
         return rc;
-    if (n < KEY_SIZE || !key_of_text(text, (size_t)n, key))
+    if (n < KEY_SIZE || !key_of_text(text, n, key))
         rc = err_set(err, E_CONFIG, "'%s' must hold 32 bytes or 64 hex digits", path);
     else
         rc = signer_from_bytes(key, out, err);

@@ -9,6 +9,7 @@
 
 #include "eth/address.h"
 #include "lib/log.h"
+#include "relayer/command.h"
 #include "relayer/options.h"
 
 static volatile sig_atomic_t stopping;
@@ -19,7 +20,20 @@ static void on_signal(int number)
     stopping = 1;
 }
 
-static int fail(const struct err *err)
+bool command_stopping(void)
+{
+    return stopping;
+}
+
+bool command_wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    return false;
+}
+
+int command_fail(const struct err *err)
 {
     fprintf(stderr, "ogpu-relayer: %s\n", err->text);
     return 1;
@@ -35,13 +49,13 @@ static int loop(struct relayer *r, int64_t poll_ms)
         enum err_code rc = checked ? E_OK : relayer_check_chain(r, &err);
 
         if (rc == E_CONFIG)
-            return fail(&err);
+            return command_fail(&err);
         if (rc == E_OK) {
             checked = true;
             rc = relayer_step(r, &err);
         }
         if (rc == E_BUSY && !db_lock_held(r->db, RELAYER_LOCK) && !db_try_lock(r->db, RELAYER_LOCK))
-            return fail(&err);
+            return command_fail(&err);
         if (rc != E_OK && err_info(rc)->blame == BLAME_PEER)
             log_warn("retry", "code=%s text=%s", err_info(rc)->word, err.text);
         else if (rc != E_OK)
@@ -51,21 +65,23 @@ static int loop(struct relayer *r, int64_t poll_ms)
     return 0;
 }
 
-static int run(int argc, char **argv)
+int command_run(int argc, char **argv)
 {
-    struct sigaction action = {.sa_handler = on_signal};
     char sender[ADDRESS_TEXT_MAX];
     struct relayer r = {0};
     struct err err = {0};
     int64_t poll_ms;
     int rc;
 
+    if (command_wants_help(argc, argv)) {
+        puts("usage: ogpu-relayer [run] [--option value]...\n");
+        relayer_help();
+        return 0;
+    }
     log_open("ogpu-relayer", LOG_LEVEL_INFO);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
     if (relayer_open(&r, argc, argv, &poll_ms, &err) != E_OK) {
         relayer_close(&r);
-        return fail(&err);
+        return command_fail(&err);
     }
     address_format(r.sender, sender);
     log_info("started", "sender=%s", sender);
@@ -84,13 +100,40 @@ static void keep_secrets(void)
     setrlimit(RLIMIT_CORE, &none);
 }
 
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} commands[] = {
+    {"run", command_run, "settle the books on the chain; the default"},
+    {"signer", command_signer, "hold the key and sign over a socket what a policy admits"},
+};
+
+static int help(void)
+{
+    puts("usage: ogpu-relayer [command] [--option value]...\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].what);
+    puts("\nogpu-relayer COMMAND --help lists its options. Those of run:\n");
+    relayer_help();
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    struct sigaction action = {.sa_handler = on_signal};
+
     keep_secrets();
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: ogpu-relayer [--option value]...\n");
-        relayer_help();
-        return 0;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+        return help();
+    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    if (argc > 1 && argv[1][0] != '-') {
+        fprintf(stderr, "ogpu-relayer: no command is called '%s'; --help lists them\n", argv[1]);
+        return 1;
     }
-    return run(argc - 1, argv + 1);
+    return command_run(argc - 1, argv + 1);
 }

@@ -13,6 +13,7 @@ struct options {
     const char *settlement;
     const char *key_file;
     const char *password_file;
+    const char *signer_socket;
     const char *finality;
     const char *budget;
     int64_t chain_id;
@@ -46,7 +47,9 @@ static const struct config_row rows[] = {
      "chain id the nodes must have"},
     {"L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, AT(settlement),
      "address of the Settlement contract"},
-    {"OGPU_SETTLER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, AT(key_file),
+    {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, "", 0, 0, false, AT(signer_socket),
+     "unix socket of a signer that has the key; then no key file is read"},
+    {"OGPU_SETTLER_KEY_FILE", CONFIG_TEXT, "", 0, 0, false, AT(key_file),
      "the settler's key, mode 0600: 64 hex digits, or a keystore V3"},
     {"OGPU_SETTLER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, AT(password_file),
      "password of a keystore, mode 0600"},
@@ -124,6 +127,15 @@ static enum err_code take_lock(struct relayer *r, struct err *err)
     return err_set(err, E_BUSY, "another relayer holds the lock: one per key");
 }
 
+static enum err_code open_key(const struct options *o, struct key **out, struct err *err)
+{
+    if (o->signer_socket[0])
+        return key_open_socket(o->signer_socket, out, err);
+    if (!o->key_file[0])
+        return err_set(err, E_CONFIG, "OGPU_SETTLER_KEY_FILE or OGPU_SIGNER_SOCKET is required");
+    return key_open_file(o->key_file, o->password_file, out, err);
+}
+
 enum err_code relayer_open(struct relayer *r, int argc, char **argv, int64_t *poll_ms,
                            struct err *err)
 {
@@ -140,7 +152,7 @@ enum err_code relayer_open(struct relayer *r, int argc, char **argv, int64_t *po
         return err_set(err, E_CONFIG, "OGPU_GAS_BUDGET_WEI must be a number of wei");
     rc = finality_parse(o.finality, &r->finality, err);
     if (rc == E_OK)
-        rc = key_open_file(o.key_file, o.password_file, &r->key, err);
+        rc = open_key(&o, &r->key, err);
     if (rc != E_OK)
         return rc;
     r->sender = key_address(r->key);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RELAYER_POLICY_H
+#define RELAYER_POLICY_H
+
+#include "core/money.h"
+#include "eth/tx.h"
+
+#define POLICY_ALLOW_MAX 8
+#define POLICY_RATE_MAX  10000
+
+/** What a signer signs. */
+struct policy {
+    uint64_t chain_id;
+    struct address allow[POLICY_ALLOW_MAX]; /**< destinations */
+    size_t n_allow;
+    struct wei value_max;               /**< coins one transaction may carry */
+    struct wei cost_max;                /**< gas × fee one transaction may cost; zero: no limit */
+    uint32_t rate;                      /**< signatures an hour, up to POLICY_RATE_MAX */
+    int64_t signed_at[POLICY_RATE_MAX]; /**< monotonic µs, a ring */
+    uint64_t n_signed;
+};
+
+/** Addresses behind commas. @return E_CONFIG */
+MUST_CHECK enum err_code policy_allow(struct policy *p, const char *list, struct err *err);
+
+/**
+ * Whether it may be signed now; if so it is counted.
+ *
+ * @now  monotonic µs
+ * @return E_SCOPE_DENIED with the reason
+ */
+MUST_CHECK enum err_code policy_admit(struct policy *p, const struct tx *tx, int64_t now,
+                                      struct err *err);
+
+#endif
