@@ -157,12 +157,22 @@ static enum err_code take(struct slot *s, unsigned environments, struct err *err
     return book_lease(s->agent->cards.book, &want, s->index, &s->card.lease, err);
 }
 
+static unsigned usable_cards(const struct slot *s)
+{
+    return sources_environments(&s->agent->sources) & s->agent->me.environments & ~ENV_CPU;
+}
+
+bool cards_wanted(const struct slot *s)
+{
+    return !s->card.lease.held && usable_cards(s) != 0;
+}
+
 json_t *cards_claim(struct slot *s, json_t *sources, bool *none)
 {
     struct agent *a = s->agent;
     struct card_hold *h = &s->card;
     struct err err;
-    unsigned cards = sources_environments(&a->sources) & a->me.environments & ~ENV_CPU;
+    unsigned cards = usable_cards(s);
     if (h->lease.held &&
         (!book_is_sound(a->cards.book, &h->lease) || !(h->lease.device.environment & cards)))
         give_back(s);

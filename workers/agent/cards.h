@@ -62,6 +62,9 @@ struct manifest;
  */
 json_t *cards_claim(struct slot *s, json_t *sources, bool *none);
 
+/** Whether there are sources that want a card, and the slot has none for them. */
+bool cards_wanted(const struct slot *s);
+
 /**
  * A claim came: keep the reserved card if the source can use it, exchange it if it wants another,
  * let it go if it wants none.

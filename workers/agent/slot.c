@@ -148,7 +148,9 @@ static enum err_code claim(struct slot *s, const char *ref, int wait_s, struct a
     if (sources)
         json_object_set_new(body, "sources", sources);
     s->top_next = !top;
-    wait_s = top ? TOP_WAIT_S : wait_s;
+    /* Who waits for a card looks again soon whether one is free. */
+    if (top || (wait_s > 0 && cards_wanted(s)))
+        wait_s = TOP_WAIT_S;
     snprintf(path, sizeof(path), "/v1/claims?wait=%d", wait_s);
     struct api_request q = {
         .method = "POST", .path = path, .body = body, .timeout_ms = (wait_s + 10) * 1000};
