@@ -41,7 +41,7 @@ test('a CUDA driver without NVML', async () => {
     const list = await devices({ ...new Memory(id).env, CUDA_VISIBLE_DEVICES: id });
     assert.equal(list[1].uuid, id);
     assert.equal(list[1].name, 'Remembering Card');
-    assert.equal(list[1].memory_mb, 256);
+    assert.equal(list[1].memory_mb, 160);
     assert.equal(list[1].compute_capability, '9.0');
     assert.equal(list[1].cuda, '12.8');
 });

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A source that tells what it can see of cards: one JSON object. `probe wait` then lives on until
- * it is ended; `probe brief` answers at once.
+ * A source that tells what it can see of cards and of its input files: one JSON object. `probe
+ * wait` then lives on until it is ended, `probe nap` for a second; `probe brief` ends at once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -91,6 +91,29 @@ static void variables(void)
     }
 }
 
+static void inputs(void)
+{
+    DIR *d = opendir("/in");
+    const struct dirent *e;
+    int first = 1;
+    while (d && (e = readdir(d))) {
+        char path[512];
+        char text[64] = "";
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "/in/%.200s", e->d_name);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && (read(fd, text, sizeof(text) - 1) < 0 || close(fd) != 0))
+            text[0] = '\0';
+        int w = open(path, O_WRONLY | O_CLOEXEC);
+        printf("%s\"%s\":{\"text\":\"%s\",\"write\":\"%s\"}", first ? "" : ",", e->d_name, text,
+               word(w < 0));
+        first = 0;
+    }
+    if (d)
+        closedir(d);
+}
+
 int main(int argc, char **argv)
 {
     int first = 1;
@@ -98,6 +121,8 @@ int main(int argc, char **argv)
     nodes("/dev", 0, &first);
     printf("},\"libraries\":{");
     libraries();
+    printf("},\"in\":{");
+    inputs();
     printf("},\"env\":{");
     variables();
     printf("},\"create\":\"%s\"", word(open(LIBRARIES "/new", O_CREAT | O_WRONLY, 0600) < 0));
@@ -106,5 +131,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     if (argc > 1 && strcmp(argv[1], "wait") == 0)
         sleep(60);
+    if (argc > 1 && strcmp(argv[1], "nap") == 0)
+        sleep(1);
     return 0;
 }

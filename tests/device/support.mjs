@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Cards for machines without any: a file that simulates them, and a folder that stands for the driver's.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+    chmodSync, closeSync, copyFileSync, mkdirSync, openSync, readFileSync, renameSync, truncateSync, writeFileSync, writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { image, layerOf } from '../../tools/oci_image.mjs';
 import { Bench, build, folder, imageOf, manifestOf } from '../worker/support.mjs';
@@ -101,11 +103,12 @@ export class Machine {
 
 /** Memory of a card that remembers, for the stand-in CUDA driver. */
 export class Memory {
-    constructor(id, mb = 256) {
+    constructor(id, mb = 160) {
         this.dir = folder('memory');
         this.file = join(this.dir, id);
+        this.size = mb << 20;
         writeFileSync(this.file, '');
-        execFileSync('truncate', ['-s', `${mb}M`, this.file]);
+        truncateSync(this.file, this.size);
     }
 
     get env() {
@@ -114,5 +117,16 @@ export class Memory {
 
     fault(word) {
         writeFileSync(`${this.file}.fault`, word);
+    }
+
+    /** What a tenant leaves. */
+    leave(at) {
+        const fd = openSync(this.file, 'r+');
+        writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, at);
+        closeSync(fd);
+    }
+
+    get clean() {
+        return spawnSync('cmp', ['-s', '-n', String(this.size), this.file, '/dev/zero']).status === 0;
     }
 }

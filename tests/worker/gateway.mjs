@@ -40,6 +40,8 @@ export function typeId(prefix) {
     return { text: `${prefix}_${text}`, hex: toHex(id) };
 }
 
+const maskOf = (names) => names.reduce((mask, name) => mask + { cpu: 1, nvidia: 2, amd: 4 }[name], 0);
+
 export class Gateway {
     constructor() {
         this.sources = [];
@@ -163,7 +165,7 @@ export class Gateway {
 
     async #registration(r, id) {
         const source = this.sources.find((s) => s.id === id);
-        r.signer = await signerOf('Registration', { provider: this.address, manifest: `0x${source.manifest_hash}`, environments: 1,
+        r.signer = await signerOf('Registration', { provider: this.address, manifest: `0x${source.manifest_hash}`, environments: maskOf(r.body.environments),
             nonce: BigInt(r.body.nonce), deadline: BigInt(r.body.deadline) }, r.body.signature);
         return r.signer === this.address ? { status: 200, body: {} } : problem(422, 'BAD_SIGNATURE');
     }
@@ -172,7 +174,9 @@ export class Gateway {
         const { claim_ref: ref } = r.body;
         const wait = Number(/wait=(\d+)/.exec(r.path)?.[1] ?? 0);
         const end = Date.now() + wait * 1000;
-        while (!this.claims.has(ref) && this.tasks.length === 0 && Date.now() < end && this.server.listening) {
+        // As the real one: a claim gets what it asks for. `force` gives a task to whoever comes.
+        const next = () => this.tasks.findIndex((t) => t.force || !r.body.sources || r.body.sources.includes(t.source.id));
+        while (!this.claims.has(ref) && next() < 0 && Date.now() < end && this.server.listening) {
             await new Promise((done) => {
                 const timer = setTimeout(done, Math.min(1000, end - Date.now()));
                 this.waiting.add(() => { clearTimeout(timer); done(); });
@@ -180,8 +184,8 @@ export class Gateway {
             this.waiting.clear();
         }
         if (!this.claims.has(ref)) {
-            if (this.tasks.length === 0) return { status: 204 };
-            this.claims.set(ref, this.#open(this.tasks.shift()));
+            if (next() < 0) return { status: 204 };
+            this.claims.set(ref, this.#open(this.tasks.splice(next(), 1)[0]));
         }
         return { status: 200, body: this.claims.get(ref) };
     }
