@@ -154,18 +154,30 @@ static enum err_code keep(const struct box_spec *spec, struct kept *k, struct er
     return card_keep(spec->card, &k->card, err);
 }
 
+static bool make_file(const char *path)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/*
+ * The files lie apart, and /in gets empty ones for them to be mounted on: crun 1.8 leaves out what
+ * is mounted below a mount, and runc may not bind a folder without it.
+ */
 static enum err_code mount_inputs(const struct box_spec *spec, const struct kept *k,
                                   struct err *err)
 {
     for (size_t i = 0; i < k->n; i++) {
-        char path[256];
+        char place[256];
+        char path[64];
         char from[64];
-        snprintf(path, sizeof(path), HOUSE_IN "/%s", spec->inputs[i].name);
+        snprintf(place, sizeof(place), HOUSE_IN "/%s", spec->inputs[i].name);
+        snprintf(path, sizeof(path), HOUSE_GIVEN "/%zu", i);
         snprintf(from, sizeof(from), "/proc/self/fd/%d", k->inputs[i]);
-        int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-        if (fd < 0)
+        if (!make_file(place) || !make_file(path))
             return failed(err, "place of an input file");
-        close(fd);
         unsigned long flags = MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
         if (mount(from, path, NULL, MS_BIND, NULL) != 0 ||
             mount(NULL, path, NULL, flags, NULL) != 0)
@@ -203,8 +215,8 @@ static void hide_unified(void)
 
 static enum err_code furnish(const struct box_spec *spec, const struct kept *k, struct err *err)
 {
-    static const char *const dirs[] = {HOUSE,    HOUSE_ROOTFS, HOUSE_OUT,
-                                       HOUSE_IN, HOUSE_STATE,  HOUSE_CACHES};
+    static const char *const dirs[] = {HOUSE,       HOUSE_ROOTFS, HOUSE_OUT,   HOUSE_IN,
+                                       HOUSE_GIVEN, HOUSE_STATE,  HOUSE_CACHES};
     if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=0755") != 0)
         return failed(err, "tmpfs of /run");
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {

@@ -13,6 +13,7 @@
 #define HOUSE_ROOTFS HOUSE "/rootfs"
 #define HOUSE_OUT    HOUSE "/out"
 #define HOUSE_IN     HOUSE "/in"
+#define HOUSE_GIVEN  HOUSE "/given"  /**< input files: …/0, …/1 in the order of the request */
 #define HOUSE_CACHES HOUSE "/caches" /**< …/0, …/1 in the order of the request */
 #define HOUSE_STATE  HOUSE "/state"
 #define HOUSE_LOG    HOUSE "/runtime.log"

@@ -81,6 +81,19 @@ static void add_cache(json_t *list, const struct box_cache *cache, size_t i, con
             (const char *[]){"nosuid", "noexec", "nodev", "mode=1777", "nr_inodes=4096", size}, 6);
 }
 
+static void add_inputs(json_t *list, const struct box_spec *s)
+{
+    static const char *const options[] = {"bind", "ro", "nosuid", "noexec", "nodev"};
+    add_mount(list, "/in", "bind", HOUSE_IN, options, ARRAY_LEN(options));
+    for (size_t i = 0; i < s->input_count; i++) {
+        char from[64];
+        char to[256];
+        snprintf(from, sizeof(from), HOUSE_GIVEN "/%zu", i);
+        snprintf(to, sizeof(to), "/in/%.200s", s->inputs[i].name);
+        add_mount(list, to, "bind", from, options, ARRAY_LEN(options));
+    }
+}
+
 static json_t *mounts(const struct box_spec *s)
 {
     char size[32];
@@ -100,8 +113,7 @@ static json_t *mounts(const struct box_spec *s)
     add_mount(list, "/out", "bind", HOUSE_OUT,
               (const char *[]){"bind", "rw", "nosuid", "noexec", "nodev"}, 5);
     if (s->input_count)
-        add_mount(list, "/in", "bind", HOUSE_IN,
-                  (const char *[]){"rbind", "ro", "nosuid", "noexec", "nodev"}, 5);
+        add_inputs(list, s);
     for (size_t i = 0; i < s->cache_count; i++)
         add_cache(list, &s->caches[i], i, size);
     card_spec_mounts(s->card, list);

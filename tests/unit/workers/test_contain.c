@@ -90,7 +90,7 @@ static void test_config(void **state)
     assert_true(json_is_false(json_object_get(device, "allow")));
     const json_t *map = json_array_get(at(v, "linux", "uidMappings", NULL), 0);
     assert_int_equal(json_integer_value(json_object_get(map, "hostID")), 200000);
-    assert_int_equal(json_array_size(json_object_get(v, "mounts")), 6);
+    assert_int_equal(json_array_size(json_object_get(v, "mounts")), 7);
     json_decref(v);
 }
 
