@@ -150,6 +150,13 @@ test('sources and their registrations', async () => {
     assert.equal((await w.submit(client, s)).json.code, 'SOURCE_RETIRED');
 });
 
+const card = {
+    environment: 'nvidia', name: 'Card', uuid: 'GPU-1', memory_mb: 81920, architecture: 'hopper', compute_capability: '9.0', driver: '570.00',
+    cuda: '12.8', ecc: true, mig: false, power_limit_mw: 700000, pcie: { bus_id: '00000000:3B:00.0', generation: 5, width: 16 },
+    utilization_percent: 37, state: 'leased',
+    telemetry: { memory_used_mb: 512, temperature_c: 61, power_mw: 412000, throttle: ['power_cap', 'thermal'], ecc_corrected: 5, ecc_uncorrected: 0, processes: 1 },
+};
+
 test('providers', async () => {
     const p = new Provider(w.one, domain);
     const body = await p.registerBody();
@@ -164,6 +171,22 @@ test('providers', async () => {
     assert.equal((await p.post(made.provider.urls.bind, bind)).json.code, 'NONCE_USED');
     p.token = made.token;
     expect(await p.post(made.provider.urls.heartbeat, { devices: [{ environment: 'cpu', name: 'test' }], slots: 1 }), 200);
+    const devices = [card, { ...card, uuid: 'MIG-1', parent: card.uuid, state: 'quarantined', fault: { code: 'xid', message: 'XID 79: gone' } }];
+    expect(await p.post(made.provider.urls.heartbeat, { devices, slots: 1 }), 200);
+    assert.deepEqual(expect(await client.get(made.provider.urls.self), 200).devices, devices);
+    for (const [pointer, wrong] of [
+        ['/devices/0/state', { state: 'mine' }], ['/devices/0/telemetry/throttle/0', { telemetry: { throttle: ['fear'] } }],
+        ['/devices/0/telemetry/temperature_c', { telemetry: { temperature_c: -1 } }], ['/devices/0/telemetry/pid', { telemetry: { pid: 1 } }],
+        ['/devices/0/fault/code', { fault: { code: 'X', message: '' } }], ['/devices/0/fault/message', { fault: { code: 'xid' } }],
+        ['/devices/0/pcie/bus_id', { pcie: { width: 16 } }], ['/devices/0/pcie/generation', { pcie: { bus_id: '0:1', generation: 0 } }],
+        ['/devices/0/compute_capability', { compute_capability: 'nine' }], ['/devices/0/ecc', { ecc: 1 }],
+        ['/devices/0/parent', { parent: '' }], ['/devices/0/process_mb', { process_mb: 1 }],
+    ]) {
+        const refused = await p.post(made.provider.urls.heartbeat, { devices: [{ ...card, ...wrong }] });
+        assert.equal(refused.status, 422, pointer);
+        assert.deepEqual(refused.json.errors.map((e) => e.pointer), [pointer]);
+    }
+    assert.deepEqual(expect(await client.get(made.provider.urls.self), 200).devices, devices, 'what was refused changed nothing');
 });
 
 test('challenges', async () => {
