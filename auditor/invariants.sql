@@ -213,18 +213,24 @@ SELECT e.ref::text AS id, e.kind || ' in batch ' || e.batch_id AS detail FROM le
 -- name: counters_are_sums
 -- A counter's total is the sum of the account's entries in standing batches (a payer spends the fee too); what it declared is the
 -- sum of their gains; an item's amount is the sum of its entries, its units are the whole part of its total, and of its gain.
-SELECT k.account_id::text AS id, k.counter || ': total ' || k.total || ', entries ' || s.total || ', gains ' || k.gain_units || ', items ' || g.gains AS detail
-  FROM counter k,
-       LATERAL (SELECT COALESCE(sum(e.amount::numeric + CASE WHEN k.counter = 'spent' THEN COALESCE(f.amount, 0) ELSE 0 END), 0) AS total
-                  FROM ledger_entry e JOIN batch x ON x.id = e.batch_id LEFT JOIN ledger_entry f ON e.kind = 'accept' AND f.ref = e.ref AND f.kind = 'fee'
-                 WHERE x.state NOT IN ('voided', 'dropped') AND CASE k.counter WHEN 'earned' THEN e.to_account ELSE e.from_account END = k.account_id) s,
-       LATERAL (SELECT COALESCE(sum(i.gain_units), 0) AS gains FROM batch_item i JOIN batch x ON x.id = i.batch_id
-                 WHERE x.state NOT IN ('voided', 'dropped') AND i.account_id = k.account_id AND i.counter = k.counter) g
- WHERE k.total::numeric <> s.total OR k.gain_units <> g.gains
+WITH e AS MATERIALIZED (
+    SELECT e.from_account, e.to_account, e.amount::numeric AS amount, e.amount::numeric + COALESCE(f.amount, 0) AS with_fee
+      FROM ledger_entry e JOIN batch x ON x.id = e.batch_id AND x.state NOT IN ('voided', 'dropped')
+      LEFT JOIN ledger_entry f ON e.kind = 'accept' AND f.ref = e.ref AND f.kind = 'fee'
+), s AS (
+    SELECT to_account AS account_id, 'earned' AS counter, sum(amount) AS total FROM e GROUP BY 1
+    UNION ALL SELECT from_account, 'spent', sum(with_fee) FROM e GROUP BY 1
+), g AS (
+    SELECT i.account_id, i.counter, sum(i.gain_units) AS gains FROM batch_item i JOIN batch x ON x.id = i.batch_id AND x.state NOT IN ('voided', 'dropped') GROUP BY 1, 2
+)
+SELECT COALESCE(k.account_id, s.account_id)::text AS id, COALESCE(k.counter, s.counter) || ': total ' || COALESCE(k.total::text, '-') || ', entries ' || COALESCE(s.total, 0)
+       || ', gains ' || COALESCE(k.gain_units::text, '-') || ', items ' || COALESCE(g.gains, 0) AS detail
+  FROM counter k FULL JOIN s ON s.account_id = k.account_id AND s.counter = k.counter LEFT JOIN g ON g.account_id = k.account_id AND g.counter = k.counter
+ WHERE k.account_id IS NULL OR k.total::numeric <> COALESCE(s.total, 0) OR k.gain_units <> COALESCE(g.gains, 0)
 UNION ALL
 SELECT i.batch_id::text, i.counter || ' of account ' || i.account_id || ': total ' || i.total || ', units ' || i.units || ', gain ' || i.gain_units
-  FROM batch_item i WHERE i.units <> floor(i.total::numeric / 1000000000000) OR i.gain_units > i.units OR i.amount > i.total
-     OR NOT EXISTS (SELECT FROM counter k WHERE k.account_id = i.account_id AND k.counter = i.counter);
+  FROM batch_item i LEFT JOIN counter k ON k.account_id = i.account_id AND k.counter = i.counter
+ WHERE i.units <> floor(i.total::numeric / 1000000000000) OR i.gain_units > i.units OR i.amount > i.total OR k.account_id IS NULL;
 
 -- name: gains_follow_the_counters
 -- As long as no batch of an account was voided or dropped, each item's gain is its growth over the one before.
@@ -259,12 +265,15 @@ SELECT e.ref::text, e.kind || ' without item' FROM ledger_entry e
 -- name: claimable_is_declared_less_claimed
 -- What standing final batches declared for an account less what the chain has paid it as earned is claimable; paid beyond it is
 -- its advance.
-SELECT b.account_id::text AS id, 'claimable ' || b.claimable || ', advanced ' || b.advanced || ', declared ' || d.units || ', claimed ' || c.units AS detail
-  FROM balance b,
-       LATERAL (SELECT COALESCE(sum(i.gain_units), 0)::numeric AS units FROM batch_item i JOIN batch x ON x.id = i.batch_id
-                 WHERE i.account_id = b.account_id AND i.counter = 'earned' AND x.state = 'confirmed') d,
-       LATERAL (SELECT COALESCE(sum(v.units), 0)::numeric AS units FROM chain_event v WHERE v.account_id = b.account_id AND v.kind = 'claimed') c
- WHERE b.claimable <> GREATEST(d.units - c.units, 0) * 1000000000000 OR b.advanced <> GREATEST(c.units - d.units, 0) * 1000000000000;
+WITH d AS (
+    SELECT i.account_id, sum(i.gain_units)::numeric AS units FROM batch_item i JOIN batch x ON x.id = i.batch_id AND x.state = 'confirmed' WHERE i.counter = 'earned' GROUP BY 1
+), c AS (
+    SELECT account_id, sum(units)::numeric AS units FROM chain_event WHERE kind = 'claimed' GROUP BY 1
+)
+SELECT b.account_id::text AS id, 'claimable ' || b.claimable || ', advanced ' || b.advanced || ', declared ' || COALESCE(d.units, 0) || ', claimed ' || COALESCE(c.units, 0) AS detail
+  FROM balance b LEFT JOIN d USING (account_id) LEFT JOIN c USING (account_id)
+ WHERE b.claimable <> GREATEST(COALESCE(d.units, 0) - COALESCE(c.units, 0), 0) * 1000000000000
+    OR b.advanced <> GREATEST(COALESCE(c.units, 0) - COALESCE(d.units, 0), 0) * 1000000000000;
 
 -- name: nobody_was_overpaid
 -- The chain has paid nobody what the books did not owe: after a theft, or an exit with an old figure, this says how much. The chain
