@@ -51,6 +51,8 @@ test('the story ends with a paid task', LIMIT, async () => {
     assert.equal(code, 0, text);
     assert.match(lines.at(-1), /^demo: ok task=tsk_[0-9a-z]{26} tx=0x[0-9a-f]{64} payout=verified$/);
     assert.match(text, /verdict: 10 of 10 checks hold/);
+    assert.match(text, /14 attempts refused, the memory bomb killed/);
+    assert.match(text, /cold \d+ ms, warm (\d+|less than 1) ms/);
     assert.match(text, /curl -sS -X POST "\$OGPU_URL\/v1\/tasks"/);
     const [, file, digest] = /(\S+\.png): \d+ bytes, sha256 ([0-9a-f]{64})/.exec(text);
     const bytes = readFileSync(file);
