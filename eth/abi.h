@@ -25,6 +25,7 @@
 #define ABI_SILENCE          "silence()"
 #define ABI_BORN             "born()"
 #define ABI_DAILY_CAP        "dailyCap()"
+#define ABI_SETTLER          "settler()"
 
 #define ABI_EV_REGISTERED "Registered(uint32 indexed,address indexed)"
 #define ABI_EV_DEPOSITED  "Deposited(uint32 indexed,address indexed,uint256)"

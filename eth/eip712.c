@@ -115,3 +115,14 @@ struct digest eip712_response_digest(const struct eip712_domain *domain,
     left(&w, m->output.b, sizeof(m->output.b));
     return message(domain, &w);
 }
+
+struct digest eip712_voucher_digest(const struct eip712_domain *domain,
+                                    const struct eip712_voucher *m)
+{
+    struct words w = begin("Voucher(uint32 id,uint48 earned,uint64 deadline)");
+
+    number(&w, m->id);
+    number(&w, m->earned);
+    number(&w, m->deadline);
+    return message(domain, &w);
+}

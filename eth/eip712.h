@@ -40,6 +40,13 @@ struct eip712_response {
     struct digest output; /**< SHA-256 of the output list's RFC 8785 text */
 };
 
+/** Voucher(uint32 id,uint48 earned,uint64 deadline); signed by the Settlement's signer. */
+struct eip712_voucher {
+    uint32_t id;       /**< the payee's, on chain */
+    uint64_t earned;   /**< all it has earned, in units; below 2^48 */
+    uint64_t deadline; /**< Unix seconds until which it may be posted */
+};
+
 /** hashStruct of the domain (EIP-712). */
 struct digest eip712_separator(const struct eip712_domain *domain);
 
@@ -50,5 +57,7 @@ struct digest eip712_registration_digest(const struct eip712_domain *domain,
                                          const struct eip712_registration *m);
 struct digest eip712_response_digest(const struct eip712_domain *domain,
                                      const struct eip712_response *m);
+struct digest eip712_voucher_digest(const struct eip712_domain *domain,
+                                    const struct eip712_voucher *m);
 
 #endif

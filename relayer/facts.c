@@ -6,9 +6,10 @@
 
 #define ASK_EVERY_US 60000000
 
-enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out, struct err *err)
+/* A view without arguments; its result is one word of this type. */
+static enum err_code ask_word(struct relayer *r, const char *view, const char *type,
+                              struct abi_value *out, struct err *err)
 {
-    struct abi_value v;
     struct buf data = {0};
     struct bytes answer;
     enum err_code rc = abi_call(view, NULL, 0, &data, err);
@@ -19,10 +20,28 @@ enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out, st
         rc = rpc_read(r->rpc, &question, r->arena, &answer, err);
     }
     if (rc == E_OK)
-        rc = abi_decode("(uint64)", answer, &v, 1, err);
+        rc = abi_decode(type, answer, out, 1, err);
+    buf_done(&data);
+    return rc;
+}
+
+enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out, struct err *err)
+{
+    struct abi_value v;
+    enum err_code rc = ask_word(r, view, "(uint64)", &v, err);
+
     if (rc == E_OK && !abi_to_u64(&v, out))
         rc = err_set(err, E_PEER, "%s answered a number that does not fit", view);
-    buf_done(&data);
+    return rc;
+}
+
+enum err_code relayer_ask_settler(struct relayer *r, struct address *out, struct err *err)
+{
+    struct abi_value v;
+    enum err_code rc = ask_word(r, ABI_SETTLER, "(address)", &v, err);
+
+    if (rc == E_OK)
+        *out = abi_to_address(&v);
     return rc;
 }
 

@@ -8,8 +8,11 @@
 #include <time.h>
 
 #include "eth/address.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "relayer/command.h"
+#include "relayer/figures.h"
+#include "relayer/metrics.h"
 #include "relayer/options.h"
 
 static volatile sig_atomic_t stopping;
@@ -39,8 +42,27 @@ int command_fail(const struct err *err)
     return 1;
 }
 
-static int loop(struct relayer *r, int64_t poll_ms)
+/* Every five seconds: an operator's eyes are no faster. */
+static void tell(struct relayer *r, struct metrics *m, int64_t *told)
 {
+    struct figures f;
+    struct buf text = {0};
+    struct err err = {0};
+
+    if (*told != 0 && clock_mono_us() - *told < 5000000)
+        return;
+    *told = clock_mono_us();
+    arena_reset(r->arena);
+    if (figures_read(r, &f, &err) != E_OK)
+        return; /* the round that follows says why */
+    if (m && figures_prometheus(r, &f, &text, &err) == E_OK)
+        metrics_set(m, &text);
+    buf_done(&text);
+}
+
+static int loop(struct relayer *r, int64_t poll_ms, struct metrics *m)
+{
+    int64_t told = 0;
     struct timespec pause = {.tv_sec = poll_ms / 1000, .tv_nsec = (poll_ms % 1000) * 1000000};
     bool checked = false;
 
@@ -53,6 +75,7 @@ static int loop(struct relayer *r, int64_t poll_ms)
         if (rc == E_OK) {
             checked = true;
             rc = relayer_step(r, &err);
+            tell(r, m, &told);
         }
         if (rc == E_BUSY && !db_lock_held(r->db, RELAYER_LOCK) && !db_try_lock(r->db, RELAYER_LOCK))
             return command_fail(&err);
@@ -70,7 +93,8 @@ int command_run(int argc, char **argv)
     char sender[ADDRESS_TEXT_MAX];
     struct relayer r = {0};
     struct err err = {0};
-    int64_t poll_ms;
+    struct relayer_life life;
+    struct metrics *m = NULL;
     int rc;
 
     if (command_wants_help(argc, argv)) {
@@ -79,13 +103,15 @@ int command_run(int argc, char **argv)
         return 0;
     }
     log_open("ogpu-relayer", LOG_LEVEL_INFO);
-    if (relayer_open(&r, argc, argv, &poll_ms, &err) != E_OK) {
+    if (relayer_open(&r, argc, argv, &life, &err) != E_OK ||
+        (life.metrics[0] && metrics_start(life.metrics, &m, &err) != E_OK)) {
         relayer_close(&r);
         return command_fail(&err);
     }
     address_format(r.sender, sender);
     log_info("started", "sender=%s", sender);
-    rc = loop(&r, poll_ms);
+    rc = loop(&r, life.poll_ms, m);
+    metrics_stop(m);
     relayer_close(&r);
     log_info("stopped", NULL);
     return rc;
@@ -106,6 +132,10 @@ static const struct command {
     const char *what;
 } commands[] = {
     {"run", command_run, "settle the books on the chain; the default"},
+    {"status", command_status, "one JSON document: lane, batches, fees, balance, alarms to be"},
+    {"simulate", command_simulate,
+     "what would be settled now, tried on the chain; changes nothing"},
+    {"voucher", command_voucher, "sign all that an address has earned, as a second way to be paid"},
     {"signer", command_signer, "hold the key and sign over a socket what a policy admits"},
 };
 

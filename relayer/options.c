@@ -16,6 +16,7 @@ struct options {
     const char *signer_socket;
     const char *finality;
     const char *budget;
+    const char *metrics;
     int64_t chain_id;
     int64_t batch_age_s;
     int64_t batch_count;
@@ -87,6 +88,8 @@ static const struct config_row rows[] = {
      "settle at least this often, else anyone may begin the forced exit; 0: as the contract needs"},
     {"OGPU_RPC_TIMEOUT_MS", CONFIG_INT, "10000", 100, 600000, false, AT(rpc_timeout_ms),
      "how long a node may take for an answer"},
+    {"OGPU_METRICS_LISTEN", CONFIG_TEXT, "", 0, 0, false, AT(metrics),
+     "host:port for Prometheus metrics; empty: none"},
     {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, AT(poll_ms), "pause between rounds"},
 };
 
@@ -136,30 +139,53 @@ static enum err_code open_key(const struct options *o, struct key **out, struct 
     return key_open_file(o->key_file, o->password_file, out, err);
 }
 
-enum err_code relayer_open(struct relayer *r, int argc, char **argv, int64_t *poll_ms,
+/* Everything that both ways of opening have. */
+static enum err_code open_common(struct relayer *r, const struct options *o, struct err *err)
+{
+    enum err_code rc;
+
+    fill(o, r);
+    if (!address_parse(text_of(o->settlement), &r->settlement))
+        return err_set(err, E_CONFIG, "L1_SETTLEMENT must be an address");
+    if (!wei_parse(text_of(o->budget), &r->budget))
+        return err_set(err, E_CONFIG, "OGPU_GAS_BUDGET_WEI must be a number of wei");
+    rc = finality_parse(o->finality, &r->finality, err);
+    if (rc != E_OK)
+        return rc;
+    r->arena = arena_new();
+    r->rpc = rpc_new(o->rpc_url, o->rpc_timeout_ms);
+    return db_conn_open(o->database_url, &r->db, err);
+}
+
+enum err_code relayer_open(struct relayer *r, int argc, char **argv, struct relayer_life *life,
                            struct err *err)
 {
+    struct key *key = NULL;
     struct options o;
     enum err_code rc = config_load(rows, ARRAY_LEN(rows), argc, argv, &o, err);
 
     if (rc != E_OK)
         return rc;
-    fill(&o, r);
-    *poll_ms = o.poll_ms;
-    if (!address_parse(text_of(o.settlement), &r->settlement))
-        return err_set(err, E_CONFIG, "L1_SETTLEMENT must be an address");
-    if (!wei_parse(text_of(o.budget), &r->budget))
-        return err_set(err, E_CONFIG, "OGPU_GAS_BUDGET_WEI must be a number of wei");
-    rc = finality_parse(o.finality, &r->finality, err);
-    if (rc == E_OK)
-        rc = open_key(&o, &r->key, err);
+    *life = (struct relayer_life){o.poll_ms, o.metrics};
+    rc = open_key(&o, &key, err);
     if (rc != E_OK)
         return rc;
-    r->sender = key_address(r->key);
-    r->arena = arena_new();
-    r->rpc = rpc_new(o.rpc_url, o.rpc_timeout_ms);
-    rc = db_conn_open(o.database_url, &r->db, err);
+    rc = open_common(r, &o, err);
+    r->key = key;
+    r->sender = key_address(key);
     return rc == E_OK ? take_lock(r, err) : rc;
+}
+
+enum err_code relayer_open_to_look(struct relayer *r, int argc, char **argv, struct err *err)
+{
+    struct options o;
+    enum err_code rc = config_load(rows, ARRAY_LEN(rows), argc, argv, &o, err);
+
+    if (rc == E_OK)
+        rc = open_common(r, &o, err);
+    if (rc == E_OK)
+        rc = relayer_check_chain(r, err);
+    return rc == E_OK ? relayer_ask_settler(r, &r->sender, err) : rc;
 }
 
 void relayer_close(struct relayer *r)

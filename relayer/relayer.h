@@ -97,6 +97,10 @@ MUST_CHECK enum err_code relayer_facts(struct relayer *r, struct err *err);
 MUST_CHECK enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out,
                                      struct err *err);
 
+/** Who may settle. */
+MUST_CHECK enum err_code relayer_ask_settler(struct relayer *r, struct address *out,
+                                             struct err *err);
+
 /** Gather payable entries into the next epoch when it is time (relayer/form.c). */
 MUST_CHECK enum err_code relayer_form(struct relayer *r, bool *formed, struct err *err);
 

@@ -258,6 +258,54 @@ WITH c AS MATERIALIZED (
 )
 SELECT c.call, CASE WHEN t.hash IS NULL THEN 'not_found' ELSE 'ok' END AS outcome FROM c LEFT JOIN t USING (hash) ORDER BY c.call;
 
+-- name: relayer_figures
+-- What an operator watches: what waits (and since when), what is on its way, what is parked, the lane's end, and the gas of the last
+-- day's final transactions with the payouts they carried.
+-- class: read
+-- params: sender bytea
+-- returns: unsettled wei, oldest time?, waiting int8, open int8, parked int8, next_nonce int8, gas int8, cost wei, payouts int8, newest time?
+SELECT w.amount AS unsettled, ogpu_us(w.at) AS oldest, w.n AS waiting, (SELECT count(*) FROM batch WHERE state IN ('batched', 'submitted')) AS open,
+       (SELECT count(*) FROM parked_entry k JOIN ledger_entry l USING (ref, kind) WHERE l.batch_id IS NULL AND k.until > ogpu_now()) AS parked,
+       GREATEST((SELECT COALESCE(max(nonce) + 1, 0) FROM chain_tx WHERE sender = $1), (SELECT COALESCE(max(nonce) + 1, 0) FROM chain_nonce WHERE sender = $1)) AS next_nonce,
+       COALESCE(g.gas, 0)::int8 AS gas, COALESCE(g.cost, 0)::text AS cost, COALESCE(g.payouts, 0)::int8 AS payouts,
+       (SELECT ogpu_us(max(created_at)) FROM batch WHERE state NOT IN ('voided', 'dropped')) AS newest
+  FROM (SELECT COALESCE(sum(amount), 0)::text AS amount, min(at) AS at, count(*) AS n
+          FROM ledger_entry WHERE to_bucket = 'payable' AND kind IN ('accept', 'withdraw') AND batch_id IS NULL) w,
+       (SELECT sum(t.gas_used) AS gas, sum(t.gas_used::numeric * t.gas_price) AS cost,
+               sum((SELECT count(*) FROM ledger_entry l WHERE l.batch_id = t.batch_id)) AS payouts
+          FROM chain_tx t WHERE t.sender = $1 AND t.state = 'final' AND t.updated_at >= ogpu_now() - interval '1 day') g;
+
+-- name: batch_preview
+-- The items of the batch that would be formed of everything that waits now, without forming it; at most max_count entries.
+-- class: read
+-- params: max_count int4
+-- returns: chain_id int8, counter text, units int8, gain int8, entries int8
+WITH e AS MATERIALIZED (
+    SELECT l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee FROM ledger_entry l
+      JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
+      LEFT JOIN ledger_entry f ON l.kind = 'accept' AND f.ref = l.ref AND f.kind = 'fee'
+     WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL
+       AND NOT EXISTS (SELECT FROM parked_entry k WHERE k.ref = l.ref AND k.kind = l.kind AND k.until > ogpu_now())
+     ORDER BY l.id LIMIT $1
+), g AS (
+    SELECT account, counter, sum(amount) AS amount
+      FROM (SELECT to_account AS account, 'earned' AS counter, amount FROM e UNION ALL SELECT from_account, 'spent', amount::numeric + fee FROM e) x
+     GROUP BY account, counter
+)
+SELECT a.chain_id, g.counter, n.units, GREATEST(n.units - COALESCE(k.gain_units, 0), 0) AS gain, (SELECT count(*) FROM e) AS entries
+  FROM g JOIN account a ON a.id = g.account LEFT JOIN counter k ON k.account_id = g.account AND k.counter = g.counter,
+       LATERAL (SELECT floor((COALESCE(k.total, 0) + g.amount) / 1000000000000)::int8 AS units) n
+ ORDER BY a.chain_id, g.counter;
+
+-- name: earned_figure
+-- All that an address has earned by the books, batched or not, in whole units, and its id on chain.
+-- class: read
+-- params: address bytea
+-- returns: chain_id int8?, units int8
+SELECT a.chain_id, floor(COALESCE((SELECT sum(amount) FROM ledger_entry l
+        WHERE l.to_account = a.id AND l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw')), 0) / 1000000000000)::int8 AS units
+  FROM account a WHERE a.address = $1;
+
 -- name: settlement_list
 -- Newest first; `before` 0 starts at the end.
 -- class: read

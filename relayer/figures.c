@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "relayer/figures.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/clock.h"
+
+#define SECOND 1000000
+#define DAY_S  86400.0
+
+static double as_double(struct wei w)
+{
+    char text[WEI_TEXT_MAX];
+
+    wei_format(w, text);
+    return strtod(text, NULL);
+}
+
+static int64_t age_s(int64_t since_us)
+{
+    int64_t age = (clock_wall_us() - since_us) / SECOND;
+
+    return age > 0 ? age : 0;
+}
+
+/* Three quarters of the silence without a batch: somebody should look before anyone may leave. */
+static void judge_silence(struct relayer *r, const struct figures *f)
+{
+    if (r->facts.silence > 0 && (uint64_t)f->life_age_s > r->facts.silence / 4 * 3)
+        alarm_raise(&r->alarms, ALARM_SILENCE,
+                    "no batch for %" PRId64 " s; at %" PRIu64 " s anyone may begin the forced exit",
+                    f->life_age_s, r->facts.silence);
+    else
+        alarm_clear(&r->alarms, ALARM_SILENCE);
+}
+
+static enum err_code read_books(struct relayer *r, struct figures *f, struct err *err)
+{
+    struct sql_relayer_figures in = {.sender = bytes_of(r->sender.b, sizeof(r->sender.b))};
+    const struct sql_relayer_figures_row *row;
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(r->db, SQL_RELAYER_FIGURES, &in, 1, r->arena, &rows, &n, err);
+
+    if (rc != E_OK)
+        return rc;
+    row = rows;
+    f->unsettled = row->unsettled;
+    f->waiting = row->waiting;
+    f->oldest_age_s = row->oldest > 0 ? age_s(row->oldest) : 0;
+    f->open = row->open;
+    f->parked = row->parked;
+    f->next_nonce = row->next_nonce;
+    f->day_cost = row->cost;
+    f->gas_per_payout = row->payouts > 0 ? row->gas / row->payouts : 0;
+    f->life_age_s = age_s(row->newest > 0 ? row->newest : (int64_t)r->facts.born * SECOND);
+    return E_OK;
+}
+
+enum err_code figures_read(struct relayer *r, struct figures *out, struct err *err)
+{
+    struct figures f = {.runway_s = -1};
+    uint8_t balance[32];
+    enum err_code rc = read_books(r, &f, err);
+
+    if (rc == E_OK)
+        rc = rpc_nonce(r->rpc, r->sender, "latest", &f.mined_nonce, err);
+    if (rc == E_OK)
+        rc = rpc_balance(r->rpc, r->sender, "latest", balance, err);
+    if (rc != E_OK)
+        return rc;
+    f.balance = wei_from_be(balance);
+    if (!wei_is_zero(f.day_cost))
+        f.runway_s = as_double(f.balance) / as_double(f.day_cost) * DAY_S;
+    f.nodes = rpc_health(r->rpc);
+    judge_silence(r, &f);
+    *out = f;
+    return E_OK;
+}
+
+static enum err_code put(struct buf *out, const char *name, const char *help, double value,
+                         struct err *err)
+{
+    return buf_printf(out, err,
+                      "# HELP ogpu_relayer_%s %s\n# TYPE ogpu_relayer_%s gauge\n"
+                      "ogpu_relayer_%s %.17g\n",
+                      name, help, name, name, value);
+}
+
+static enum err_code put_alarms(const struct relayer *r, struct buf *out, struct err *err)
+{
+    enum err_code rc = buf_printf(out, err,
+                                  "# HELP ogpu_relayer_alarm Whether the alarm goes on.\n"
+                                  "# TYPE ogpu_relayer_alarm gauge\n");
+
+    for (int a = 0; a < ALARMS && rc == E_OK; a++)
+        rc = buf_printf(out, err, "ogpu_relayer_alarm{name=\"%s\"} %d\n", alarm_name((enum alarm)a),
+                        r->alarms.on[a]);
+    if (rc == E_OK)
+        rc = buf_printf(out, err,
+                        "# HELP ogpu_relayer_alarms_total How often it began.\n"
+                        "# TYPE ogpu_relayer_alarms_total counter\n");
+    for (int a = 0; a < ALARMS && rc == E_OK; a++)
+        rc = buf_printf(out, err, "ogpu_relayer_alarms_total{name=\"%s\"} %" PRIu64 "\n",
+                        alarm_name((enum alarm)a), r->alarms.times[a]);
+    return rc;
+}
+
+enum err_code figures_prometheus(const struct relayer *r, const struct figures *f, struct buf *out,
+                                 struct err *err)
+{
+    const struct {
+        const char *name;
+        const char *help;
+        double value;
+    } gauges[] = {
+        {"nonce_gap", "Nonces in our record that no block counts yet.",
+         (double)f->next_nonce - (double)f->mined_nonce},
+        {"unsettled_wei", "Payable and in no batch.", as_double(f->unsettled)},
+        {"waiting_payouts", "Ledger entries in no batch.", (double)f->waiting},
+        {"oldest_payable_age_seconds", "Age of the oldest of them.", (double)f->oldest_age_s},
+        {"open_batches", "Batches formed and not final.", (double)f->open},
+        {"parked_payouts", "Payouts that the contract refuses.", (double)f->parked},
+        {"gas_per_payout", "Gas of the last day's transactions over their payouts.",
+         (double)f->gas_per_payout},
+        {"balance_wei", "What the sender has for gas.", as_double(f->balance)},
+        {"balance_runway_seconds", "How long that lasts at the last day's rate; -1: unknown.",
+         f->runway_s},
+        {"last_batch_age_seconds", "Since the newest batch was formed.", (double)f->life_age_s},
+        {"silence_seconds", "After so long without a batch anyone may begin the forced exit.",
+         (double)r->facts.silence},
+        {"nodes", "RPC nodes configured.", (double)f->nodes.nodes},
+        {"nodes_usable", "Of the right chain, answering, and not behind.", (double)f->nodes.usable},
+    };
+    enum err_code rc = E_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(gauges) && rc == E_OK; i++)
+        rc = put(out, gauges[i].name, gauges[i].help, gauges[i].value, err);
+    return rc == E_OK ? put_alarms(r, out, err) : rc;
+}
