@@ -75,7 +75,10 @@ SAY(cuDeviceGetName, char *name, int length, int device)
 /* "GPU-" and five groups of hex digits. */
 SAY(cuDeviceGetUuid_v2, unsigned char *out, int device)
 {
-    const char *p = getenv("CUDA_VISIBLE_DEVICES") + 4;
+    const char *p = getenv("CUDA_VISIBLE_DEVICES");
+    if (!p || strlen(p) != 40)
+        return 1;
+    p += 4;
     for (int i = 0; i < 16; i++, p += 2) {
         char two[3] = {0};
         p += *p == '-';
