@@ -183,6 +183,15 @@ test('a card belongs to one worker of a machine: another one neither sees it fre
     await until(() => mine().at(-1) === 'free', 'the lock ended with its worker');
 });
 
+test('without a place for locks no card is promised, and the worker works on', async () => {
+    const machine = machineOf(card(0));
+    const source = publish('brief', { environments: ['cpu', 'nvidia'] });
+    gateway.submit(source, {});
+    await hire(machine, { OGPU_DEVICE_LOCKS: '/proc/no/such/folder' });
+    assert.deepEqual((await gateway.saw(/POST \/v1\/providers$/)).body.environments, ['cpu']);
+    assert.equal((await outputs()).env.NVIDIA_VISIBLE_DEVICES, '');
+});
+
 /* ---- memory ---- */
 
 const lockOf = (machine, id) => readFileSync(join(machine.dir, 'locks', `${id}.lock`), 'utf8');

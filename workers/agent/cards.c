@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "workers/agent/cards.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -123,6 +125,10 @@ unsigned cards_environments(struct cards *c)
     struct edits_config config = edits_config(c->options);
     unsigned mask = ENV_CPU;
     book_cards(c->book, &list);
+    if (list.n > 0 && access(c->options->device_locks, W_OK | X_OK) != 0) {
+        log_warn("cards_unusable", "locks=%s why=%s", c->options->device_locks, strerror(errno));
+        return mask;
+    }
     for (size_t i = 0; i < list.n; i++) {
         struct err err;
         json_t *edits = NULL;

@@ -36,15 +36,15 @@ enum err_code book_open(const struct device_book_config *config, struct device_b
     b->config = *config;
     pthread_mutex_init(&b->mutex, NULL);
     snprintf(b->dir, sizeof(b->dir), "%.300s/devices", config->work_dir);
-    const char *const dirs[] = {b->dir, config->lock_dir};
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-        if (mkdir(dirs[i], 0755) == 0 || errno == EEXIST)
-            continue;
+    if (mkdir(b->dir, 0755) != 0 && errno != EEXIST) {
         enum err_code rc =
-            err_set(err, E_CONFIG, "cannot make %.120s: %s", dirs[i], strerror(errno));
+            err_set(err, E_CONFIG, "cannot make %.120s: %s", b->dir, strerror(errno));
         book_close(b);
         return rc;
     }
+    /* A worker without cards, or without the right to any, is a worker all the same. */
+    if (mkdir(config->lock_dir, 0755) != 0 && errno != EEXIST)
+        log_warn("no_device_locks", "dir=%s why=%s", config->lock_dir, strerror(errno));
     *out = b;
     return E_OK;
 }

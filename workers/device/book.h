@@ -49,7 +49,8 @@ struct device_lease {
     int lock;
 };
 
-/** Make the folders, read who is in quarantine. @return E_CONFIG */
+/** Make the folders. Without a folder for locks no card can be leased, which is logged. @return
+ * E_CONFIG */
 MUST_CHECK enum err_code book_open(const struct device_book_config *config,
                                    struct device_book **out, struct err *err);
 void book_close(struct device_book *b);
