@@ -224,6 +224,26 @@ $(BUILD)/obj/core/compare.o: CFLAGS += -ffp-contract=off
 # The list of system calls is compiled in by name, which -MMD does not see.
 $(BUILD)/obj/workers/contain/seccomp.o: workers/seccomp.json
 
+# ---- CUDA: where its compiler is at hand; the worker finds the library at run time, or works without ----
+
+NVCC := $(or $(shell command -v nvcc 2>/dev/null),$(wildcard /usr/local/cuda/bin/nvcc))
+# Machine code for the cards that can be had, and PTX for what comes after them.
+NVCC_FLAGS := -std=c++17 -O3 -I. -Xcompiler -fPIC,-fvisibility=hidden -cudart static \
+    -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90,code=[sm_90,compute_90]
+CUDA_LIBRARY := $(BUILD)/bin/ogpu-cuda.so
+.PHONY: kernels gpu-check
+kernels: $(CUDA_LIBRARY)
+
+$(CUDA_LIBRARY): $(sort $(wildcard workers/kernels/*.cu)) $(wildcard workers/kernels/*.h workers/kernels/*.cuh) \
+    core/compare.h core/compare_math.h core/gpu_proof.h core/row_tree.h Makefile
+	@mkdir -p $(@D)
+	@test -n '$(NVCC)' || { echo 'make kernels needs nvcc (CUDA 11.8 or later)'; exit 1; }
+	$(NVCC) $(NVCC_FLAGS) -shared -o $@ $(filter %.cu,$^)
+
+# Against a real card: right first, then fast. Says `skipped` where there is no card or no nvcc.
+gpu-check:
+	@BUILD=$(BUILD) NVCC='$(NVCC)' tests/gpu/check
+
 # ---- unit tests: tests/unit/<floor>/test_x.c is one program, linked with what the floor sees ----
 
 # Other .c files of the folder are helpers of its tests. Tests may sign, whatever their floor.

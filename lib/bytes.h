@@ -52,12 +52,12 @@ static inline bool text_is(struct text a, const char *b)
 
 static inline struct bytes bytes_of(const void *p, size_t n)
 {
-    return (struct bytes){p, n};
+    return (struct bytes){(const uint8_t *)p, n};
 }
 
 static inline bool uuid_is_zero(struct uuid u)
 {
-    static const struct uuid zero;
+    static const struct uuid zero = {{0}};
 
     return memcmp(&u, &zero, sizeof(u)) == 0;
 }
