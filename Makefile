@@ -221,8 +221,9 @@ $(foreach e,$(EXAMPLES),$(eval $(call example_rules,$(e))))
 # Two roundings where the source says two: the card's verdict has the same bits (core/compare_math.h).
 $(BUILD)/obj/core/compare.o: CFLAGS += -ffp-contract=off
 
-# The list of system calls is compiled in by name, which -MMD does not see.
+# These lists are compiled in by name, which -MMD does not see.
 $(BUILD)/obj/workers/contain/seccomp.o: workers/seccomp.json
+$(BUILD)/obj/workers/advisories.o: workers/advisories.json
 
 # ---- CUDA: where its compiler is at hand; the worker finds the library at run time, or works without ----
 

@@ -14,6 +14,8 @@
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 
+#include "lib/log.h"
+#include "workers/advisories.h"
 #include "workers/contain/cgroup.h"
 #include "workers/contain/runtime.h"
 
@@ -38,9 +40,46 @@ static void check_runtime(const char *runtime, struct preflight_row *r)
     enum err_code rc = runtime_find(runtime, path, sizeof(path), &err);
     if (rc == E_OK)
         rc = runtime_version(path, r->detail, sizeof(r->detail), &err);
+    /* gVisor brings a network stack of its own: our sockets in the container's namespace would not
+     * meet the source, and nothing of what the probes show was shown for it. */
+    if (rc == E_OK && strncmp(r->detail, "runsc ", 6) == 0)
+        rc = err_set(&err, E_CONFIG, "runsc (gVisor) is here, but is not carried yet: use crun");
     if (rc != E_OK)
         snprintf(r->detail, sizeof(r->detail), "%.150s", err.text);
     r->ok = rc == E_OK;
+}
+
+/* A weakness that our profile feeds ends it here; one that it does not is told, with the reason. */
+static void check_advisories(const char *runtime, struct preflight_row *r)
+{
+    struct advisory list[ADVISORIES_MAX];
+    char path[256];
+    char version[160] = "";
+    char package[80] = "";
+    struct err err;
+    *r = (struct preflight_row){
+        .what = "runtime's weaknesses",
+        .ok = true,
+        .fix = "upgrade the runtime to a version with the fix, or set OGPU_RUNTIME to another"};
+    if (runtime_find(runtime, path, sizeof(path), &err) != E_OK ||
+        runtime_version(path, version, sizeof(version), &err) != E_OK) {
+        r->skipped = true;
+        snprintf(r->detail, sizeof(r->detail), "no runtime to ask");
+        return;
+    }
+    (void)advisories_package(path, ADVISORIES_DPKG, package, sizeof(package));
+    size_t n = advisories_of(version, package, list);
+    snprintf(r->detail, sizeof(r->detail), "%zu known and not fixed, none that our profile feeds",
+             n);
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].met && r->ok) {
+            r->ok = false;
+            snprintf(r->detail, sizeof(r->detail), "%.31s: %.100s", list[i].id, list[i].reason);
+        } else if (!list[i].met) {
+            log_warn("runtime_advisory", "id=%s needs=%s not_met=%s probe=%s", list[i].id,
+                     list[i].needs, list[i].reason, list[i].probe);
+        }
+    }
 }
 
 static void check_privilege(struct preflight_row *r)
@@ -102,6 +141,7 @@ size_t preflight(const char *runtime, struct preflight_row *rows)
 {
     size_t n = 0;
     check_runtime(runtime, &rows[n++]);
+    check_advisories(runtime, &rows[n++]);
     check_user_namespaces(&rows[n++]);
     check_cgroup(&rows[n++]);
     check_privilege(&rows[n++]);

@@ -203,8 +203,9 @@ static long bomb_memfd(void)
     int fd = memfd_create("bomb", 0);
     signal(SIGXFSZ, SIG_IGN);
     memset(block, 1, sizeof(block));
-    for (ssize_t w; n < 4096 && (w = write(fd, block, sizeof(block))) > 0;)
+    while (n < 4096 && write(fd, block, sizeof(block)) > 0)
         n++;
+    close(fd);
     return n;
 }
 
@@ -235,6 +236,8 @@ static void sit_and_listen(void)
                       bind(un, (struct sockaddr *)&name, 3 + 14) || listen(tcp, 1) ||
                       listen(un, 1));
     sleep(2);
+    close(tcp);
+    close(un);
 }
 
 static int bombs(const char *act)

@@ -58,6 +58,7 @@ void privileges(void)
     TRY("securebits", prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS));
     TRY("new_privs", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
     TRY("chown_root", fchown(fd, 0, 0));
+    close(fd);
     TRY("files_limit", setrlimit(RLIMIT_NOFILE, &much));
     TRY("core_limit", setrlimit(RLIMIT_CORE, &core));
     TRY("dumpable_prlimit", syscall(SYS_prlimit64, 1, RLIMIT_MEMLOCK, &much, NULL));

@@ -71,7 +71,8 @@ static void call_back(const struct task *t, const char *json)
         reply[got > 0 ? got : 0] = '\0';
     }
     close(fd);
-    fprintf(stderr, "callback answered %.3s\n", reply[0] ? reply + 9 : "not");
+    if (strncmp(reply, "HTTP/1.1 200", 12) != 0)
+        fprintf(stderr, "callback answered %.3s\n", reply[0] ? reply + 9 : "not");
 }
 
 static void weights(char out[64])
