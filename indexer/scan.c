@@ -103,7 +103,7 @@ static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to
 enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
 {
     uint64_t final;
-    uint64_t at;
+    uint64_t at = 0;
     enum err_code rc;
 
     *booked = 0;

@@ -111,10 +111,10 @@ static void tell_nodes(struct relayer *r)
 
 enum err_code relayer_step(struct relayer *r, struct err *err)
 {
-    const struct sql_batch_unsettled_row *open;
+    const struct sql_batch_unsettled_row *open = NULL;
     bool idle = false;
     bool formed = false;
-    size_t n;
+    size_t n = 0;
     enum err_code rc;
 
     arena_reset(r->arena);

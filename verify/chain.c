@@ -67,7 +67,7 @@ enum err_code chain_scores(const struct chain *c, uint64_t epoch, uint8_t out[20
 {
     const struct question delay = {c->settlement, ABI_DELAY, "(uint64)", 0};
     const struct question scores = {c->settlement, ABI_SCORES_OF, "(bytes20)", epoch};
-    struct rpc_block head;
+    struct rpc_block head = {.time = 0};
     struct digest root;
     struct abi_value v;
     uint64_t settled;

@@ -118,7 +118,7 @@ static void serve_one(int fd, const struct signer *key)
 {
     char line[LINE_MAX_BYTES];
     char hex[131];
-    struct digest d;
+    struct digest d = {{0}};
     int n = 0;
     if (!read_line(fd, line))
         return;
