@@ -92,13 +92,14 @@ static enum err_code read_file(const json_t *file, struct locked *l, struct err 
 /* The file's figures decide how long this takes: a hostile one must not decide how much memory. */
 static enum err_code derive(const struct locked *l, uint8_t out[DERIVED], struct err *err)
 {
+    const char *kdf = l->kdf ? l->kdf : "";
     const char *password = (const char *)l->password.p;
     uint64_t n;
     uint64_t r;
     uint64_t p;
     bool ok = false;
 
-    if (strcmp(l->kdf, "scrypt") == 0) {
+    if (strcmp(kdf, "scrypt") == 0) {
         if (!get_number(l->kdf_params, "n", (uint64_t)1 << 24, &n) ||
             !get_number(l->kdf_params, "r", 64, &r) ||
             !get_number(l->kdf_params, "p", PARALLEL_MAX, &p) ||
@@ -106,14 +107,14 @@ static enum err_code derive(const struct locked *l, uint8_t out[DERIVED], struct
             return err_set(err, E_CONFIG, "the keystore's scrypt figures are out of bounds");
         ok = EVP_PBE_scrypt(password, l->password.n, l->salt, l->salt_len, n, r, p,
                             KEYSTORE_MEMORY_MAX, out, DERIVED) == 1;
-    } else if (strcmp(l->kdf, "pbkdf2") == 0) {
+    } else if (strcmp(kdf, "pbkdf2") == 0) {
         if (!get_text(l->kdf_params, "prf", "hmac-sha256") ||
             !get_number(l->kdf_params, "c", ROUNDS_MAX, &n))
             return err_set(err, E_CONFIG, "the keystore's pbkdf2 figures are out of bounds");
         ok = PKCS5_PBKDF2_HMAC(password, (int)l->password.n, l->salt, (int)l->salt_len, (int)n,
                                EVP_sha256(), DERIVED, out) == 1;
     }
-    return ok ? E_OK : err_set(err, E_CONFIG, "the keystore's key derivation '%s' failed", l->kdf);
+    return ok ? E_OK : err_set(err, E_CONFIG, "the keystore's key derivation '%s' failed", kdf);
 }
 
 static enum err_code decrypt(const struct locked *l, const uint8_t key[DERIVED],

@@ -95,7 +95,7 @@ static int print(const struct options *o, const struct eip712_voucher *v, struct
 
 int command_voucher(int argc, char **argv)
 {
-    struct eip712_voucher voucher;
+    struct eip712_voucher voucher = {.id = 0};
     struct eip712_domain domain;
     struct signer *signer = NULL;
     struct address who;
