@@ -50,7 +50,7 @@ test('the story ends with a paid task', LIMIT, async () => {
     const { code, text, lines, folder } = await demo('plain');
     assert.equal(code, 0, text);
     assert.match(lines.at(-1), /^demo: ok task=tsk_[0-9a-z]{26} tx=0x[0-9a-f]{64} payout=verified$/);
-    assert.match(text, /verdict: 10 of 10 checks hold/);
+    assert.match(text, /verdict: 12 of 12 checks hold/);
     assert.match(text, /14 attempts refused, the memory bomb killed/);
     assert.match(text, /cold \d+ ms, warm (\d+|less than 1) ms/);
     assert.match(text, /curl -sS -X POST "\$OGPU_URL\/v1\/tasks"/);
@@ -70,7 +70,8 @@ test('without a relayer nobody is paid', LIMIT, async () => {
         'the batch was settled', 'root rebuilt from calldata', 'declared increase',
         'entries are the task\'s price', 'the payout proof verifies', 'the claim was paid',
         'a stranger claimed',
-        'balance change = units × 10^12',
+        'balance change = units × 10^12', 'the score holds on chain',
+        'everyone got out what is theirs',
     ], text);
     nothing_runs(folder);
 });
@@ -89,6 +90,15 @@ test('an unclaimed payout is no payout', LIMIT, async () => {
     assert.doesNotMatch(text, /demo: ok/);
     assert.deepEqual(failed_checks(text),
         ['the claim was paid', 'a stranger claimed', 'balance change = units × 10^12'], text);
+    nothing_runs(folder);
+});
+
+test('an altered score is no score', LIMIT, async () => {
+    const { code, text, folder } = await demo('score', { DEMO_BREAK: 'score' });
+    assert.equal(code, 1, text);
+    assert.doesNotMatch(text, /demo: ok/);
+    assert.match(text, /verified: 0x\w+ has the score \d+ after epoch/);
+    assert.deepEqual(failed_checks(text), ['the score holds on chain'], text);
     nothing_runs(folder);
 });
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
+import { SimpleMerkleTree, StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { keccak256, zeroHash } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import * as c from '../contracts/chain.mjs';
@@ -23,15 +23,15 @@ const UNITS = 250_000n;
 const TASK = `tsk_${'0'.repeat(24)}1z`;
 const ATTEMPT = `att_${'0'.repeat(25)}2`;
 
-let anvil, chain, made, at, folder, facts;
+let anvil, chain, made, at, folder, facts, before_exit;
 
 const send = (who, to, abi, ...rest) => c.send(chain, who, to, abi, ...rest);
 
 /** Settles one epoch with these entries; returns its transaction and what a proof needs. */
-async function settle(epoch, increase, rows) {
+async function settle(epoch, increase, rows, score_root = zeroHash) {
     const entries = c.pack(rows);
     const receipt = await send(c.SETTLER, at.settlement, made.settlement_abi, 'settle',
-        [epoch, increase, zeroHash, zeroHash, entries]);
+        [epoch, increase, score_root, zeroHash, entries]);
     const chunks = c.chunks_of(entries);
     const tree = SimpleMerkleTree.of(chunks.map((x) => keccak256(x)), { sortLeaves: false });
     return { tx: receipt.transactionHash, chunk: chunks[0], proof: tree.getProof(0), root: tree.root };
@@ -61,6 +61,34 @@ async function sign(outputs, manifest, input) {
     });
 }
 
+/** One provider's score, alone in its tree. */
+function score_of(epoch) {
+    const leaf = { provider: provider.address, accepted: 2, rejected: 1, expired: 0, score: 4722, epoch, events_root: zeroHash };
+    const types = ['address', 'uint64', 'uint64', 'uint64', 'uint32', 'uint64', 'bytes32'];
+    const tree = StandardMerkleTree.of([Object.values(leaf)], types);
+    return { leaf, proof: tree.getProof(0), epoch, root: tree.root };
+}
+
+/** The gateway is gone; a stranger shows the last batch and gets both out. */
+async function leave(last) {
+    const stranger = (name, args = []) => send(c.STRANGER, at.settlement, made.settlement_abi, name, args);
+    const pass = async (name) => {
+        const seconds = await chain.readContract({ address: at.settlement, abi: made.settlement_abi, functionName: name });
+        await chain.increaseTime({ seconds: Number(seconds) + 1 });
+        await chain.mine({ blocks: 1 });
+    };
+    before_exit = await chain.snapshot();
+    await pass('silence');
+    const { transactionHash: began } = await stranger('beginExit');
+    await stranger('show', [2n, last.chunk, last.proof]);
+    await pass('window');
+    const exits = [];
+    for (const [id, account] of [[1, c.CLIENT.address], [2, master.address]]) {
+        exits.push({ id, account, tx: (await stranger('exit', [id])).transactionHash });
+    }
+    return { began, shown: 1, exits };
+}
+
 async function tell_the_story() {
     const file = join(folder, 'tile.png');
     const bytes = Buffer.from('what the worker made');
@@ -70,9 +98,12 @@ async function tell_the_story() {
         url: '/v1/blobs/…',
     }];
     const signature = await sign(outputs, '{"a":[1,{"c":2,"d":"x"}],"b":"y"}', '{"x":0,"y":1}');
-    const s = await settle(1n, UNITS, [[1, UNITS, true], [2, UNITS, false]]);
+    const score = score_of(1);
+    const s = await settle(1n, UNITS, [[1, UNITS, true], [2, UNITS, false]], score.root);
     const claim = await send(c.STRANGER, at.settlement, made.settlement_abi, 'claimPayout',
         [1n, s.chunk, 1, s.proof]);
+    const last = await settle(2n, UNITS, [[1, UNITS * 2n, true], [2, UNITS * 2n, false]]);
+    const exit = await leave(last);
     return {
         rpc: anvil.url, chain_id: 31337, settlement: at.settlement, vault: at.vault,
         request: { input: { y: 1, x: 0 } },
@@ -88,7 +119,7 @@ async function tell_the_story() {
             address: master.address, id: 2, epoch: 1, units: UNITS.toString(), chunk: s.chunk, index: 1,
             proof: s.proof, root: s.root, tx_hash: s.tx,
         },
-        claim_tx: claim.transactionHash,
+        claim_tx: claim.transactionHash, score, exit,
         parties: {
             client: c.CLIENT.address, roles: [c.SETTLER.address], providers: [provider.address],
             masters: [master.address],
@@ -137,7 +168,7 @@ test('a true story', async () => {
     const { code, failed, stdout, stderr } = await judge(facts);
     assert.deepEqual(failed, [], stdout + stderr);
     assert.equal(code, 0);
-    assert.match(stdout, /verdict: 10 of 10 checks hold/);
+    assert.match(stdout, /verdict: 12 of 12 checks hold/);
 });
 
 test('other bytes than were signed', () => found((s) => {
@@ -168,7 +199,28 @@ test('a claim that is another transaction', () => found((s) => { s.claim_tx = s.
 
 test('a claim by one who has a part', () => found((s) => {
     s.parties.masters.push(c.STRANGER.address);
-}, 'a stranger claimed'));
+}, 'a stranger claimed', 'everyone got out what is theirs'));
+
+test('another score, provider, proof, root or none', async () => {
+    const name = 'the score holds on chain';
+    await found((s) => { s.score.leaf.score += 1; }, name);
+    await found((s) => { s.score.leaf.rejected = 0; }, name);
+    await found((s) => { s.score.leaf.provider = c.STRANGER.address; }, name);
+    await found((s) => { s.score.proof = [zeroHash]; }, name);
+    await found((s) => { s.score.root = zeroHash; }, name);
+    await found((s) => { s.score.epoch = 2; }, name);
+    await found((s) => { s.score = null; }, name);
+});
+
+test('an exit that left somebody out, paid by one who has a part, or did not happen', async () => {
+    const name = 'everyone got out what is theirs';
+    await found((s) => { s.exit.exits.pop(); }, name);
+    await found((s) => { s.exit.exits.shift(); }, name);
+    await found((s) => { s.exit.exits[0].tx = s.claim_tx; }, name);
+    await found((s) => { s.exit.exits[0].id = 2; }, name);
+    await found((s) => { s.exit.began = s.proof.tx_hash; }, name);
+    await found((s) => { s.exit = null; }, name);
+});
 
 test('another price', () => found((s) => { s.task.reward = (UNITS * c.UNIT * 2n).toString(); },
     'entries are the task\'s price'));
@@ -185,8 +237,9 @@ test('a task without a result', () => found((s) => { s.task.result = null; },
     'output bytes hash to the signed digests', 'the winner signed this response',
     'entries are the task\'s price'));
 
-// Last: it leaves a false epoch on the chain behind it.
+// Last: it takes the exit back and leaves a false epoch on the chain behind it.
 test('an epoch that declares more than its entries grew by', async () => {
-    await settle(2n, UNITS + 1n, [[2, UNITS * 2n, false]]);
-    await found(() => {}, 'declared increase');
+    await chain.revert({ id: before_exit });
+    await settle(3n, UNITS + 1n, [[2, UNITS * 3n, false]]);
+    await found(() => {}, 'declared increase', 'everyone got out what is theirs');
 });

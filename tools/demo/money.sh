@@ -104,7 +104,9 @@ write_facts() {
         addresses+=("$(address_of "$name")")
         masters+=("$(address_of "master-${name#worker-}")")
     done
-    [ -s "$facts/proof.json" ] || printf 'null\n' >"$facts/proof.json"
+    for name in proof score exit; do
+        [ -s "$facts/$name.json" ] || printf 'null\n' >"$facts/$name.json"
+    done
     jq -n --arg rpc "$L1_RPC_URL" --argjson chain_id "$L1_CHAIN_ID" --arg vault "$L1_VAULT" \
         --arg settlement "$L1_SETTLEMENT" --arg claim_tx "$claim_tx" --arg output "$output" \
         --arg client "$OGPU_CLIENT" \
@@ -113,8 +115,10 @@ write_facts() {
         --slurpfile request "$facts/request.json" --slurpfile source "$facts/source.json" \
         --slurpfile task "$facts/task.json" --slurpfile attempts "$facts/attempts.json" \
         --slurpfile provider "$facts/provider.json" --slurpfile proof "$facts/proof.json" \
+        --slurpfile score "$facts/score.json" --slurpfile exit "$facts/exit.json" \
         '{$rpc, $chain_id, $vault, $settlement, request: $request[0], source: $source[0],
           task: $task[0], attempts: $attempts[0].data, provider: $provider[0], proof: $proof[0],
+          score: $score[0], exit: $exit[0],
           claim_tx: (if $claim_tx == "" then null else $claim_tx end),
           files: ($task[0].result.outputs | map({key: .name, value: "\($output)/\(.name)"}) | from_entries),
           parties: {$client, roles: ($roles / " "), providers: ($providers / " "),

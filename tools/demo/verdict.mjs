@@ -6,14 +6,14 @@
 // is asked from the chain itself. One line a check; the exit code is 0 only when all of them hold.
 //
 // FACTS: {rpc, chain_id, settlement, vault, request, source, task, attempts, provider, files,
-//         proof, claim_tx, parties}
+//         proof, claim_tx, score, exit, parties}
 import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import {
     createPublicClient, decodeFunctionData, getAddress, http, keccak256, parseAbi, parseEventLogs,
     recoverTypedDataAddress,
 } from 'viem';
-import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
+import { SimpleMerkleTree, StandardMerkleTree } from '@openzeppelin/merkle-tree';
 
 const UNIT = 10n ** 12n;
 const ENTRY = 10;
@@ -23,10 +23,13 @@ const ABI = parseAbi([
     'function settle(uint64 epoch, uint64 increase, bytes32 scoreRoot, bytes32 logRoot, bytes entries)',
     'function rootOf(uint64 epoch) view returns (bytes32 root, uint64 time)',
     'function delay() view returns (uint64)',
+    'function verifyScore(uint64 epoch, (address provider, uint64 accepted, uint64 rejected, uint64 expired, uint32 score, uint64 epoch, bytes32 eventsRoot) leaf, bytes32[] proof) view returns (bool)',
     'function vault() view returns (address)',
     'function idOf(address account) view returns (uint32)',
     'function accountOf(uint32 id) view returns (address)',
     'event Settled(uint64 indexed epoch, bytes32 root, uint64 increase, bytes32 scoreRoot, bytes32 logRoot, uint256 count)',
+    'event Deposited(uint32 indexed id, address indexed account, uint256 amount)',
+    'event ExitBegun(uint64 exitAt)',
     'event Claimed(uint32 indexed id, address indexed account, uint64 units, uint256 amount)',
 ]);
 const RESPONSE = {
@@ -222,6 +225,62 @@ async function balance_moved() {
     return `+${gained} wei = ${units} units × 10^12, and the pool ${lost}`;
 }
 
+/** The contract's own yes, and its no to a better score; the root is that of the batch's event. */
+async function score_verifies() {
+    const { leaf, proof, epoch, root } = need('score');
+    must(same(leaf.provider, facts.provider.address), 'the score is another provider\'s');
+    const batch = (await batches()).find((b) => b.epoch === BigInt(epoch));
+    must(batch?.event.scoreRoot === root, 'the batch has another score root');
+    const values = [leaf.provider, leaf.accepted, leaf.rejected, leaf.expired, leaf.score, leaf.epoch, leaf.events_root];
+    const types = ['address', 'uint64', 'uint64', 'uint64', 'uint32', 'uint64', 'bytes32'];
+    must(StandardMerkleTree.verify(root, types, values, proof), 'the proof does not lead to the score root');
+    const named = { provider: leaf.provider, accepted: BigInt(leaf.accepted), rejected: BigInt(leaf.rejected), expired: BigInt(leaf.expired),
+        score: leaf.score, epoch: BigInt(leaf.epoch), eventsRoot: leaf.events_root };
+    must(await read('verifyScore', [BigInt(epoch), named, proof]), 'the contract says no');
+    must(!await read('verifyScore', [BigInt(epoch), { ...named, score: leaf.score + 1 }, proof]), 'the contract believes anything');
+    return `verifyScore: ${leaf.score} after epoch ${epoch} (${leaf.accepted} accepted, ${leaf.rejected} rejected, ${leaf.expired} expired)`;
+}
+
+/** What the chain's history owes an id: wei deposited − spent, and units earned − claimed, before a block. */
+async function owed(id, block) {
+    let [wei, spent, earned, claimed] = [0n, 0n, 0n, 0n];
+    const events = async (eventName, address) => chain.getContractEvents({
+        address, abi: ABI, eventName, args: { id }, fromBlock: 0n, toBlock: block, strict: true,
+    });
+    for (const { args } of await events('Deposited', facts.vault)) wei += args.amount;
+    for (const { args } of await events('Claimed', facts.settlement)) claimed += args.units;
+    for (const { rows } of await batches()) {
+        for (const row of rows.filter((r) => r.id === id)) {
+            if (row.spent) spent = row.units > spent ? row.units : spent;
+            else earned = row.units > earned ? row.units : earned;
+        }
+    }
+    return wei - spent * UNIT + (earned - claimed) * UNIT;
+}
+
+/** Each id's balance moved by what the chain's history says, in its exit's own block. */
+async function exits_paid() {
+    const { exits, began } = need('exit');
+    const { blockNumber: start } = await chain.getTransactionReceipt({ hash: began });
+    must((await batches()).every((b) => b.receipt.blockNumber < start), 'a batch was settled after the exit began');
+    const words = [];
+    for (const { id, account, tx } of exits) {
+        const { blockNumber, from, status } = await chain.getTransactionReceipt({ hash: tx });
+        must(status === 'success' && !Object.values(facts.parties).flat().some((a) => same(a, from)), 'no stranger\'s exit');
+        const at = (n) => chain.getBalance({ address: account, blockNumber: n });
+        const gained = await at(blockNumber) - await at(blockNumber - 1n);
+        const due = await owed(id, blockNumber - 1n);
+        must(gained === due && due > 0n, `${account} got ${gained} wei, ${due} was due`);
+        words.push(`${account} +${gained}`);
+    }
+    const paid = (a) => exits.some((e) => same(e.account, a));
+    must(paid(facts.parties.client), 'the client got nothing');
+    must(facts.parties.masters.some(paid), 'no provider got anything');
+    const left = await chain.getBalance({ address: facts.vault });
+    must(left === 0n, `${left} wei stay in the vault`);
+    return `${words.join(', ')} wei; the vault is empty`;
+}
+
 function result() {
     must(need('task').result, `the task is ${facts.task.status} and has no result`);
     return facts.task.result;
@@ -275,6 +334,8 @@ const CHECKS = [
     ['the claim was paid', claim_receipt],
     ['a stranger claimed', claim_by_stranger],
     ['balance change = units × 10^12', balance_moved],
+    ['the score holds on chain', score_verifies],
+    ['everyone got out what is theirs', exits_paid],
 ];
 
 let failed = 0;

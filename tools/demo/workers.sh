@@ -2,7 +2,7 @@
 # shellcheck disable=SC2154  # run and the files it sources set the rest
 # SPDX-License-Identifier: MIT
 # Two scenes at the workers: a hostile source being contained, and a service that is kept warm. They
-# come after the verdict, so that its story has one task.
+# come before the gateway is stopped for good.
 
 # publish_example NAME: the source's id, once a worker serves it.
 publish_example() {
