@@ -70,9 +70,10 @@ SELECT call, CASE WHEN open THEN 'ok' ELSE 'digest_mismatch' END AS outcome FROM
 -- Without a confirmed one: a row that says in which state the newest is, or that there is none.
 -- class: read
 -- params: provider uuid, epoch int8
--- returns: batch uuid?, epoch int8?, state text?, root bytea?, score_root bytea?, tx_hash bytea?, settled_at time?, mine bool?, address bytea?, accepted int8?, rejected int8?, expired int8?, score int4?, events_root bytea?
-SELECT b.id AS batch, b.epoch, b.state, b.root, b.score_root, b.tx_hash, ogpu_us(b.settled_at) AS settled_at, s.provider_id = p.id AS mine,
-       q.address, s.accepted, s.rejected, s.expired, s.score, s.events_root
+-- returns: batch uuid?, epoch int8, state text?, root bytea?, score_root bytea?, tx_hash bytea?, settled_at time?, address bytea?, accepted int8, rejected int8, expired int8, events_root bytea?, score int4, mine bool
+SELECT b.id AS batch, COALESCE(b.epoch, 0) AS epoch, b.state, b.root, b.score_root, b.tx_hash, ogpu_us(b.settled_at) AS settled_at, q.address,
+       COALESCE(s.accepted, 0) AS accepted, COALESCE(s.rejected, 0) AS rejected, COALESCE(s.expired, 0) AS expired, s.events_root,
+       COALESCE(s.score, 0) AS score, COALESCE(s.provider_id = p.id, false) AS mine
   FROM provider p
   LEFT JOIN LATERAL (SELECT COALESCE(
          (SELECT x.batch_id FROM score_leaf x JOIN batch y ON y.id = x.batch_id

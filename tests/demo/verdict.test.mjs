@@ -184,7 +184,7 @@ test('another input, epoch, manifest, provider than was signed', async () => {
     await found((s) => { s.request.input.x = 1; }, name);
     await found((s) => { s.attempts[0].epoch = 4; }, name);
     await found((s) => { s.source.manifest.b = 'z'; }, name);
-    await found((s) => { s.provider.address = c.STRANGER.address; }, name);
+    await found((s) => { s.provider.address = c.STRANGER.address; }, name, 'the score holds on chain');
 });
 
 test('no batch, no proof', () => found((s) => { s.proof = null; },

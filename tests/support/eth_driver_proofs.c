@@ -83,11 +83,15 @@ json_t *op_close(struct ask *ask)
     for (size_t i = 0; i < n; i++) {
         struct ask one = {.in = json_array_get(list, i), .arena = ask->arena};
         uint8_t bytes[EVENT_SIZE];
+        uint8_t again[EVENT_SIZE];
         struct event back;
 
         events[i] = (struct scored_event){event_of(&one), (uint32_t)ask_u64(&one, "before")};
         event_encode(&events[i].event, bytes);
-        if (!event_decode(bytes, &back) || memcmp(&back, &events[i].event, sizeof(back)) != 0)
+        if (!event_decode(bytes, &back))
+            malformed("an event did not read");
+        event_encode(&back, again);
+        if (memcmp(again, bytes, sizeof(again)) != 0)
             malformed("an event did not read back");
     }
     reputation_close(events, n, reputation_score, ask->arena, &c);
