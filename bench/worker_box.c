@@ -127,19 +127,20 @@ static int warm(char **argv)
     static struct plan p;
     static struct box_result r;
     struct box *box = NULL;
+    struct bytes input = {(const uint8_t *)"{}", 2};
     struct err err = {0};
     prepare(&p, argv, 0);
     snprintf(p.id, sizeof(p.id), "ogpu-bench-%d", (int)getpid());
     p.spec.id = p.id;
     p.spec.contract = BOX_HTTP;
     p.spec.keep = true;
-    check(box_begin(&p.spec, "{}", 2, -1, &r, &box, &err), &r, &err);
+    check(box_begin(&p.spec, input, -1, &r, &box, &err), &r, &err);
     struct box_task task = {"echo", TASK, 20000};
     for (int i = 0; i < p.runs; i++) {
         box_result_done(&r);
         memset(&r, 0, sizeof(r));
         int64_t begun = clock_mono_us();
-        check(box ? box_again(box, &task, "{}", 2, -1, &r, &err) : E_INTERNAL, &r, &err);
+        check(box ? box_again(box, &task, input, -1, &r, &err) : E_INTERNAL, &r, &err);
         printf("%lld\n", (long long)(clock_mono_us() - begun));
     }
     box_result_done(&r);

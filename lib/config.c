@@ -135,16 +135,16 @@ const char *config_peek(const struct config_row *row, int argc, char **argv)
 enum err_code config_load(const struct config_row *rows, size_t n, int argc, char **argv, void *out,
                           struct err *err)
 {
-    return config_load_from(rows, n, argc, argv, NULL, out, err);
+    return config_load_from(rows, n, &(struct config_words){argc, argv, NULL}, out, err);
 }
 
-enum err_code config_load_from(const struct config_row *rows, size_t n, int argc, char **argv,
-                               const struct config_file *file, void *out, struct err *err)
+enum err_code config_load_from(const struct config_row *rows, size_t n,
+                               const struct config_words *w, void *out, struct err *err)
 {
-    enum err_code rc = check_flags(rows, n, argc, argv, err);
+    enum err_code rc = check_flags(rows, n, w->argc, w->argv, err);
 
     for (size_t i = 0; i < n && rc == E_OK; i++) {
-        struct found f = find(&rows[i], argc, argv, file);
+        struct found f = find(&rows[i], w->argc, w->argv, w->file);
         void *member = (char *)out + rows[i].offset;
         char flag[FLAG_MAX];
 
@@ -180,14 +180,14 @@ void config_help(const struct config_row *rows, size_t n)
 
 void config_show(const struct config_row *rows, size_t n, int argc, char **argv)
 {
-    config_show_from(rows, n, argc, argv, NULL, true);
+    config_show_from(rows, n, &(struct config_words){argc, argv, NULL}, true);
 }
 
-void config_show_from(const struct config_row *rows, size_t n, int argc, char **argv,
-                      const struct config_file *file, bool origins)
+void config_show_from(const struct config_row *rows, size_t n, const struct config_words *w,
+                      bool origins)
 {
     for (size_t i = 0; i < n; i++) {
-        struct found f = find(&rows[i], argc, argv, file);
+        struct found f = find(&rows[i], w->argc, w->argv, w->file);
 
         if (!f.text)
             printf("%s= (missing)\n", rows[i].name);

@@ -27,14 +27,21 @@ void config_file_free(struct config_file *f);
 /** The value of a name, or NULL; `*origin` then says "file PATH:LINE". */
 const char *config_file_value(const struct config_file *f, const char *name, const char **origin);
 
-/** config_load() with a file between environment and defaults; NULL for none. */
-MUST_CHECK enum err_code config_load_from(const struct config_row *rows, size_t n, int argc,
-                                          char **argv, const struct config_file *file, void *out,
+/** Where values may come from, beside the environment and the defaults. */
+struct config_words {
+    int argc;
+    char **argv;
+    const struct config_file *file; /**< between environment and defaults; NULL for none */
+};
+
+/** config_load() from these words. */
+MUST_CHECK enum err_code config_load_from(const struct config_row *rows, size_t n,
+                                          const struct config_words *words, void *out,
                                           struct err *err);
 
-/** config_show() with a file, and with the origins or without them. */
-void config_show_from(const struct config_row *rows, size_t n, int argc, char **argv,
-                      const struct config_file *file, bool origins);
+/** config_show() of these words, with the origins or without them. */
+void config_show_from(const struct config_row *rows, size_t n, const struct config_words *words,
+                      bool origins);
 
 /** What flags or environment say for one option, before anything is loaded; NULL for nothing. */
 const char *config_peek(const struct config_row *row, int argc, char **argv);

@@ -171,10 +171,11 @@ static struct box_limits limits_of(const struct manifest_limits *l)
 static enum err_code run_in(struct box **box, const struct box_spec *s, const struct buf *input,
                             const struct job *job, struct box_result *out, struct err *err)
 {
+    struct bytes bytes = {input->p, input->n};
     if (!*box)
-        return box_begin(s, input->p, input->n, job->stop_fd, out, box, err);
+        return box_begin(s, bytes, job->stop_fd, out, box, err);
     struct box_task task = {s->function, s->task_address, s->limits.wall_ms};
-    return box_again(*box, &task, input->p, input->n, job->stop_fd, out, err);
+    return box_again(*box, &task, bytes, job->stop_fd, out, err);
 }
 
 enum err_code job_run(const struct workshop *w, const struct image *image, const struct job *job,

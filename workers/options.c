@@ -135,7 +135,9 @@ enum err_code options_load(const struct config_row *rows, size_t n, int argc, ch
 {
     const struct config_file *file;
     enum err_code rc = read_file(argc, argv, &file, err);
-    return rc == E_OK ? config_load_from(rows, n, argc, argv, file, out, err) : rc;
+    return rc == E_OK
+               ? config_load_from(rows, n, &(struct config_words){argc, argv, file}, out, err)
+               : rc;
 }
 
 int options_show(int argc, char **argv)
@@ -153,7 +155,8 @@ int options_show(int argc, char **argv)
         fprintf(stderr, "ogpu-worker: %s\n", err.text);
         return 2;
     }
-    config_show_from(options_agent, options_agent_count, argc - skip, argv + skip, file, origins);
+    config_show_from(options_agent, options_agent_count,
+                     &(struct config_words){argc - skip, argv + skip, file}, origins);
     return 0;
 }
 const struct config_row options_devices[] = {

@@ -143,7 +143,7 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
         rc = cards_open(a, o, err);
     /* What is promised is what a container can be given. */
     if (rc == E_OK)
-        a->me.environments = cards_environments(&a->cards);
+        a->sources.environments = a->me.environments = cards_environments(&a->cards);
     struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
     warm_open(&a->warm, &warm);
     return rc;

@@ -135,9 +135,10 @@ struct verdict {
 
 /* Run it in the seat's container; a kept one that does not even take the task gets no say. */
 static enum err_code run_seated(struct slot *s, const struct image *image, const struct job *job,
-                                struct warm_seat *seat, struct box_result *r, struct err *err)
+                                struct box_result *r, struct err *err)
 {
     struct agent *a = s->agent;
+    struct warm_seat *seat = &s->seat;
     enum err_code rc = job_run_in(&a->shop, image, job, &seat->box, r, err);
     if (!seat->hit || (rc == E_OK && !r->stale))
         return rc;
@@ -147,9 +148,10 @@ static enum err_code run_seated(struct slot *s, const struct image *image, const
     return job_run_in(&a->shop, image, job, &seat->box, r, err);
 }
 
-static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat *seat,
-                         struct box_result *r, struct verdict *v, struct arena *a, struct err *err)
+static enum err_code run(struct slot *s, const struct claim *c, struct box_result *r,
+                         struct verdict *v, struct arena *a, struct err *err)
 {
+    struct warm_seat *seat = &s->seat;
     char task_address[43];
     char source_address[43];
     char provider_address[43];
@@ -189,9 +191,12 @@ static enum err_code run(struct slot *s, const struct claim *c, struct warm_seat
     *v = (struct verdict){"start_failure", false};
     log_info("run_begins", "attempt=%s task=%s source=%.*s warm=%d", c->attempt, c->task,
              (int)c->source.name.n, c->source.name.s, seat->hit);
-    rc = run_seated(s, &image, &job, seat, r, err);
+    rc = run_seated(s, &image, &job, r, err);
     if (rc == E_BAD_MANIFEST && job.card)
         *v = (struct verdict){"image_refused", true};
+    /* What is kept still runs from its image: it may not be evicted under it. */
+    if (rc == E_OK && r->kept && seat->hold < 0 && image.hold >= 0)
+        seat->hold = fcntl(image.hold, F_DUPFD_CLOEXEC, 3);
     image_release(&image);
     return rc;
 }
@@ -251,7 +256,6 @@ bool attempt_serve(struct slot *s, const json_t *answer)
         slot_stop(s, STOP_DRAIN); /* drain() looked before we were live */
     /* Input files are mounted when a container is made: such a task needs one of its own. */
     bool warm = c.source.contract == CONTRACT_HTTP && json_array_size(c.input_blobs) == 0;
-    struct warm_seat seat = {.box = NULL};
     if (rc == E_OK) {
         v = (struct verdict){"no_device", true};
         rc = cards_begin(s, &c.source, &err);
@@ -260,8 +264,8 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     }
     bool seated = rc == E_OK;
     if (seated) {
-        warm_take(&s->agent->warm, c.source_id, warm, &seat);
-        rc = run(s, &c, &seat, &r, &v, a, &err);
+        warm_take(&s->agent->warm, c.source_id, warm, &s->seat);
+        rc = run(s, &c, &r, &v, a, &err);
         cards_after_run(s);
     }
     if (rc == E_OK) {
@@ -279,7 +283,7 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     slot_end(s);
     box_result_done(&r);
     if (seated)
-        warm_give_back(&s->agent->warm, &seat, &r);
+        warm_give_back(&s->agent->warm, &s->seat, &r);
     cards_end(s);
     drop_inputs(s, &c);
     arena_free(a);

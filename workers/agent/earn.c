@@ -54,7 +54,7 @@ static enum err_code look(void *ctx, const json_t *source, struct err *err)
     struct manifest m;
     struct uuid id;
     struct line *l = &e->lines[e->n];
-    enum err_code rc = sources_judge(&e->sources, source, ENVIRONMENTS, NULL, &id, &m, err);
+    enum err_code rc = sources_judge(&e->sources, source, NULL, &id, &m, err);
     if (rc != E_OK && rc != E_CONFIG)
         return rc;
     if (e->n == LINES_MAX)
@@ -153,6 +153,7 @@ static enum err_code run(struct earn *e, const struct options *o, struct err *er
         rc = sources_open(&e->sources, &c, &e->earnings, err);
     if (rc != E_OK)
         return rc;
+    e->sources.environments = ENVIRONMENTS;
     api_open(&e->api, &e->gateways, NULL, &e->stats);
     e->lines = calloc(LINES_MAX + 1, sizeof(e->lines[0]));
     rc = e->lines ? sources_each(&e->api, look, e, err) : err_set(err, E_INTERNAL, "no memory");

@@ -149,8 +149,8 @@ static int64_t image_bytes(struct api *api, const struct manifest *m)
     return size;
 }
 
-enum err_code sources_judge(const struct sources *s, const json_t *source, unsigned environments,
-                            struct api *api, struct uuid *id, struct manifest *m, struct err *err)
+enum err_code sources_judge(const struct sources *s, const json_t *source, struct api *api,
+                            struct uuid *id, struct manifest *m, struct err *err)
 {
     char why[PREDICATE_WHY_MAX];
     const char *text = json_string_value(json_object_get(source, "id"));
@@ -161,7 +161,7 @@ enum err_code sources_judge(const struct sources *s, const json_t *source, unsig
     if (rc != E_OK || !status || strcmp(status, "active") != 0)
         return err_set(err, E_CONFIG, "source %s cannot be served: %.100s", text,
                        rc != E_OK ? err->text : "retired");
-    if ((m->environments & environments) == 0)
+    if ((m->environments & s->environments) == 0)
         return err_set(err, E_CONFIG, "source %s does not run on this machine", text);
     if (m->limits.memory_mb > s->memory_mb)
         return err_set(err, E_CONFIG, "source %s wants %lld MiB of memory, this machine has %lld",
@@ -196,25 +196,24 @@ struct walk {
 static enum err_code consider(struct walk *w, const json_t *source, struct err *err)
 {
     struct sources *s = w->s;
-    struct manifest m;
+    struct manifest m = {.compose = NULL};
     struct uuid id;
     const json_t *manifest = json_object_get(source, "manifest");
-    unsigned environments = w->api->me->environments;
     const char *text = json_string_value(json_object_get(source, "id"));
     if (text && !s->picking && id_parse(ID_SOURCE, text_of(text), &id) && is_known(s, id))
         return E_OK;
-    enum err_code rc = sources_judge(s, source, environments, w->api, &id, &m, err);
+    enum err_code rc = sources_judge(s, source, w->api, &id, &m, err);
     if (rc != E_OK)
         return rc;
     if (s->picking)
         weigh(s, &w->picks, id, &m);
     if (is_known(s, id))
         return E_OK;
-    rc = put(w->api, text, manifest, m.environments & environments, err);
+    rc = put(w->api, text, manifest, m.environments & s->environments, err);
     if (rc != E_OK)
         return rc;
     if (s->known_count < SOURCES_KNOWN_MAX) {
-        s->known[s->known_count] = (struct source_known){id, m.environments & environments};
+        s->known[s->known_count] = (struct source_known){id, m.environments & s->environments};
         s->known_count++; /* last: a reader sees whole rows */
     }
     (*w->added)++;

@@ -22,6 +22,7 @@ struct source_known {
 struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
     size_t count;
+    unsigned environments;      /**< what this machine runs; the caller sets it */
     bool picking;               /**< by predicate or by profit: claims name what was picked */
     bool by_profit;             /**< OGPU_SOURCES=auto */
     struct predicate predicate; /**< of OGPU_SOURCES_IF */
@@ -86,15 +87,14 @@ MUST_CHECK enum err_code sources_each(struct api *api,
 /**
  * Judge one source of the gateway's list.
  *
- * @environments  what this machine runs
- * @api           to ask for an image's size, if the predicate wants it; NULL: not known
- * @out           what it is, borrowed from `source`
+ * @api  to ask for an image's size, if the predicate wants it; NULL: not known
+ * @out  what it is, borrowed from `source`
  * @return E_CONFIG with the reason why it is not served; E_PEER when it is not what the contract
  * says
  */
 MUST_CHECK enum err_code sources_judge(const struct sources *s, const json_t *source,
-                                       unsigned environments, struct api *api, struct uuid *id,
-                                       struct manifest *out, struct err *err);
+                                       struct api *api, struct uuid *id, struct manifest *out,
+                                       struct err *err);
 
 /** All environments that the registered sources can use; 0 while there are none. */
 unsigned sources_environments(const struct sources *s);

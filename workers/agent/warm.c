@@ -2,6 +2,7 @@
 #include "workers/agent/warm.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -81,6 +82,8 @@ static size_t least_worth(struct warm *w, int64_t now)
 static void kill_one(struct warm *w, const struct warm_entry *e, const char *why)
 {
     box_close(e->box);
+    if (e->hold >= 0)
+        close(e->hold);
     pthread_mutex_lock(&w->mutex);
     w->berths[e->berth] = false;
     pthread_mutex_unlock(&w->mutex);
@@ -101,8 +104,10 @@ void warm_take(struct warm *w, struct uuid source, bool may_keep, struct warm_se
 {
     int64_t now = clock_mono_us();
     pthread_mutex_lock(&w->mutex);
-    *out = (struct warm_seat){
-        .source = source, .keep = may_keep && w->config.budget_bytes > 0, .born_us = now};
+    *out = (struct warm_seat){.source = source,
+                              .keep = may_keep && w->config.budget_bytes > 0,
+                              .born_us = now,
+                              .hold = -1};
     if (out->keep)
         warm_saw_task(history(w, source), now);
     for (size_t i = 0; out->keep && !out->box && i < w->count; i++) {
@@ -114,6 +119,7 @@ void warm_take(struct warm *w, struct uuid source, bool may_keep, struct warm_se
         out->berth = e.berth;
         out->tasks = e.tasks;
         out->born_us = e.born_us;
+        out->hold = e.hold;
     }
     if (!out->box)
         out->berth = take_berth(w);
@@ -130,6 +136,9 @@ void warm_replace(struct warm *w, struct warm_seat *seat)
     w->counts.hits -= seat->hit;
     w->counts.misses += seat->hit;
     pthread_mutex_unlock(&w->mutex);
+    if (seat->hold >= 0)
+        close(seat->hold);
+    seat->hold = -1;
     seat->box = NULL;
     seat->hit = false;
     seat->tasks = 0;
@@ -165,8 +174,8 @@ void warm_give_back(struct warm *w, struct warm_seat *seat, const struct box_res
     struct warm_entry out[WARM_MAX + 1];
     size_t n = 0;
     int64_t now = clock_mono_us();
-    struct warm_entry e = {seat->box,       seat->source,  seat->berth,
-                           seat->tasks + 1, seat->born_us, r->usage.held_bytes};
+    struct warm_entry e = {seat->box,     seat->source,        seat->berth, seat->tasks + 1,
+                           seat->born_us, r->usage.held_bytes, seat->hold};
     pthread_mutex_lock(&w->mutex);
     if (seat->keep && r->end == BOX_OK)
         warm_saw_start(history(w, seat->source), r->usage.start_ms + r->usage.ready_ms, seat->hit);
@@ -182,6 +191,8 @@ void warm_give_back(struct warm *w, struct warm_seat *seat, const struct box_res
         kill_one(w, &out[i], "evicted");
     if (why)
         kill_one(w, &e, why);
+    if (!e.box && e.hold >= 0)
+        close(e.hold);
     seat->box = NULL;
 }
 

@@ -35,6 +35,7 @@ struct warm_entry {
     int64_t tasks;
     int64_t born_us;
     int64_t held_bytes;
+    int hold; /**< keeps its image in the cache; -1 */
 };
 
 /** What a slot has while it runs one task: host ids of its own, and maybe a kept container. */
@@ -46,6 +47,7 @@ struct warm_seat {
     bool hit;        /**< it was a kept container */
     int64_t tasks;
     int64_t born_us;
+    int hold; /**< keeps its image in the cache while the container is kept; -1 */
 };
 
 /** Counted since the start; for metrics. */

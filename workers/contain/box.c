@@ -152,15 +152,23 @@ struct box {
     const char *id;                    /* into `cgroup` */
 };
 
-/* One question and its answer. */
-static enum err_code converse(const struct box *b, json_t *request, const void *input, size_t n,
-                              int stop_fd, int64_t patience_ms, struct box_result *out,
+/* One question. */
+struct question {
+    json_t *request; /* taken */
+    struct bytes input;
+    int stop_fd;
+    int64_t wall_ms;
+};
+
+/* Ask, and hear the answer. */
+static enum err_code converse(int sock, const struct question *q, struct box_result *out,
                               struct err *err)
 {
-    enum err_code rc = ask(b->sock, request, input, n, err);
+    enum err_code rc = ask(sock, q->request, q->input.p, q->input.n, err);
+    json_decref(q->request);
     if (rc == E_OK) {
-        wait_for_answer(b->sock, stop_fd, patience_ms);
-        rc = hear(b->sock, out, err);
+        wait_for_answer(sock, q->stop_fd, q->wall_ms + OVERHEAD_MS);
+        rc = hear(sock, out, err);
     }
     return rc;
 }
@@ -226,18 +234,16 @@ void box_close(struct box *b)
     free(b);
 }
 
-enum err_code box_begin(const struct box_spec *spec, const void *input, size_t input_len,
-                        int stop_fd, struct box_result *out, struct box **kept, struct err *err)
+enum err_code box_begin(const struct box_spec *spec, struct bytes input, int stop_fd,
+                        struct box_result *out, struct box **kept, struct err *err)
 {
     struct box *b = NULL;
     enum err_code rc = open_box(spec, &b, err);
     *kept = NULL;
-    if (rc != E_OK)
+    if (rc != E_OK || !b)
         return rc;
-    json_t *request = wire_from_spec(spec);
-    rc = converse(b, request, input, input_len, stop_fd, spec->limits.wall_ms + OVERHEAD_MS, out,
-                  err);
-    json_decref(request);
+    struct question q = {wire_from_spec(spec), input, stop_fd, spec->limits.wall_ms};
+    rc = converse(b->sock, &q, out, err);
     if (rc == E_OK && out->kept) {
         *kept = b;
         return E_OK;
@@ -252,14 +258,11 @@ enum err_code box_begin(const struct box_spec *spec, const void *input, size_t i
     return rc;
 }
 
-enum err_code box_again(struct box *b, const struct box_task *task, const void *input,
-                        size_t input_len, int stop_fd, struct box_result *out, struct err *err)
+enum err_code box_again(struct box *b, const struct box_task *task, struct bytes input, int stop_fd,
+                        struct box_result *out, struct err *err)
 {
-    json_t *request = wire_from_task(task);
-    enum err_code rc =
-        converse(b, request, input, input_len, stop_fd, task->wall_ms + OVERHEAD_MS, out, err);
-    json_decref(request);
-    return rc;
+    struct question q = {wire_from_task(task), input, stop_fd, task->wall_ms};
+    return converse(b->sock, &q, out, err);
 }
 
 enum err_code box_run(const struct box_spec *spec, const void *input, size_t input_len, int stop_fd,
@@ -268,7 +271,7 @@ enum err_code box_run(const struct box_spec *spec, const void *input, size_t inp
     struct box_spec once = *spec;
     struct box *none = NULL;
     once.keep = false;
-    enum err_code rc = box_begin(&once, input, input_len, stop_fd, out, &none, err);
+    enum err_code rc = box_begin(&once, (struct bytes){input, input_len}, stop_fd, out, &none, err);
     box_close(none);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/bytes.h"
 #include "lib/err.h"
 
 /*
@@ -150,9 +151,8 @@ MUST_CHECK enum err_code box_run(const struct box_spec *spec, const void *input,
  *
  * @kept  in any case due to box_close(); NULL when there is none
  */
-MUST_CHECK enum err_code box_begin(const struct box_spec *spec, const void *input, size_t input_len,
-                                   int stop_fd, struct box_result *out, struct box **kept,
-                                   struct err *err);
+MUST_CHECK enum err_code box_begin(const struct box_spec *spec, struct bytes input, int stop_fd,
+                                   struct box_result *out, struct box **kept, struct err *err);
 
 /**
  * Give a kept container its next task. `/out` is emptied first: the outputs of the task before must
@@ -161,9 +161,8 @@ MUST_CHECK enum err_code box_begin(const struct box_spec *spec, const void *inpu
  *
  * @return E_INTERNAL, E_IO as box_run()
  */
-MUST_CHECK enum err_code box_again(struct box *box, const struct box_task *task, const void *input,
-                                   size_t input_len, int stop_fd, struct box_result *out,
-                                   struct err *err);
+MUST_CHECK enum err_code box_again(struct box *box, const struct box_task *task, struct bytes input,
+                                   int stop_fd, struct box_result *out, struct err *err);
 
 /** Kill a kept container and what belongs to it, and free; NULL allowed. */
 void box_close(struct box *box);

@@ -168,7 +168,9 @@ static void test_a_file_stands_between_environment_and_default(void **state)
     (void)state;
     assert_non_null(f);
     setenv("OGPU_TEST_LEASE_S", "8", 1);
-    assert_int_equal(config_load_from(rows, ARRAY_LEN(rows), 0, NULL, f, &o, &err), E_OK);
+    assert_int_equal(
+        config_load_from(rows, ARRAY_LEN(rows), &(struct config_words){0, NULL, f}, &o, &err),
+        E_OK);
     assert_string_equal(o.url, "a b");
     assert_int_equal(o.lease_s, 8);
     assert_true(o.verbose);
