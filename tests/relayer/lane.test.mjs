@@ -129,9 +129,9 @@ test('a used gas budget stops signing with an alarm, and the next day goes on', 
     const price = 2n * (await lane.chain.public.getBlock()).baseFeePerGas + 10n ** 9n;
     start({ OGPU_GAS_BUDGET_WEI: String(300_000n * price) });
     await lane.settled();
-    const [{ gas_used: used, gas_price: paid }] = await newest();
+    const [{ spent }] = await lane.sql.read('gas_spent', { sender: Buffer.from(lane.settler.address.slice(2), 'hex') });
     await lane.end(relayer);
-    start({ OGPU_GAS_BUDGET_WEI: String(used * BigInt(paid) + 100_000n) });
+    start({ OGPU_GAS_BUDGET_WEI: String(BigInt(spent) + 100_000n) });
     await lane.earn(OGPU / 1000n);
     await eventually(() => lane.log().split('"alarm","name":"gas_budget"').length === 3, 'the alarm again');
     assert.deepEqual(await newest(), []);
