@@ -22,14 +22,16 @@ static const struct {
     size_t offset;
     int64_t min;
     int64_t max;
+    bool optional;
 } limit_rows[] = {
-    {"memory_mb", offsetof(struct manifest_limits, memory_mb), 16, 1048576},
-    {"pids", offsetof(struct manifest_limits, pids), 1, 32768},
-    {"cpu_millis", offsetof(struct manifest_limits, cpu_millis), 10, 256000},
-    {"timeout_s", offsetof(struct manifest_limits, timeout_s), 1, 86400},
-    {"tmp_mb", offsetof(struct manifest_limits, tmp_mb), 1, 65536},
-    {"output_bytes", offsetof(struct manifest_limits, output_bytes), 1, 17179869184},
-    {"output_files", offsetof(struct manifest_limits, output_files), 1, 64},
+    {"memory_mb", offsetof(struct manifest_limits, memory_mb), 16, 1048576, false},
+    {"pids", offsetof(struct manifest_limits, pids), 1, 32768, false},
+    {"cpu_millis", offsetof(struct manifest_limits, cpu_millis), 10, 256000, false},
+    {"timeout_s", offsetof(struct manifest_limits, timeout_s), 1, 86400, false},
+    {"tmp_mb", offsetof(struct manifest_limits, tmp_mb), 1, 65536, false},
+    {"output_bytes", offsetof(struct manifest_limits, output_bytes), 1, 17179869184, false},
+    {"output_files", offsetof(struct manifest_limits, output_files), 1, 64, false},
+    {"card_memory_mb", offsetof(struct manifest_limits, card_memory_mb), 1, 16777216, true},
 };
 
 static const char *const environment_names[] = {"cpu", "nvidia", "amd"}; /* bits 1, 2, 4 */
@@ -146,6 +148,8 @@ static enum err_code read_limits(const json_t *v, struct manifest_limits *out, s
         const json_t *member = json_object_get(v, limit_rows[i].name);
         json_int_t n = json_integer_value(member);
 
+        if (!member && limit_rows[i].optional)
+            continue;
         if (!json_is_integer(member) || n < limit_rows[i].min || n > limit_rows[i].max)
             return refuse(err, "limits.%s must be a whole number, %lld to %lld", limit_rows[i].name,
                           (long long)limit_rows[i].min, (long long)limit_rows[i].max);

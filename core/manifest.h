@@ -25,6 +25,7 @@ struct manifest_limits {
     int64_t tmp_mb;
     int64_t output_bytes; /**< all files together */
     int64_t output_files;
+    int64_t card_memory_mb; /**< of a card; 0: whatever it has */
 };
 
 /** A source's manifest. Texts and JSON are borrowed from the value it was read from. */

@@ -4,14 +4,14 @@
 #include "workers/device/edits.h"
 
 static enum err_code take(struct try_card *t, const struct options *o, unsigned environments,
-                          struct err *err)
+                          int64_t memory_mb, struct err *err)
 {
     static struct device_list list;
     struct device_book_config config = {
         .work_dir = o->work_dir, .lock_dir = o->device_locks, .scrub = o->scrub};
     struct device_finder finder = {.simulate = o->simulate_gpu, .sys_root = o->sys_root};
     struct edits_config where = {o->driver_root, o->cdi_dirs, o->sys_root};
-    struct device_want want = {.environments = environments};
+    struct device_want want = {environments, memory_mb};
     enum err_code rc = book_open(&config, &t->book, err);
     if (rc != E_OK)
         return rc;
@@ -31,7 +31,7 @@ enum err_code try_card_take(struct try_card *t, const struct options *o,
     unsigned cards = source->environments & ~ENV_CPU;
     if (!cards)
         return E_OK;
-    enum err_code rc = take(t, o, cards, err);
+    enum err_code rc = take(t, o, cards, source->limits.card_memory_mb, err);
     return rc == E_NO_SLOT && (source->environments & ENV_CPU) ? E_OK : rc;
 }
 

@@ -183,6 +183,23 @@ test('a card belongs to one worker of a machine: another one neither sees it fre
     await until(() => mine().at(-1) === 'free', 'the lock ended with its worker');
 });
 
+test('a source that wants much of a card gets a big one, and is ended when it takes more than it wanted', async () => {
+    const small = card(0, { memory_mb: 24576 });
+    const big = card(1);
+    const machine = machineOf(small, big);
+    gateway.submit(publish('wait', { limits: { card_memory_mb: 40000 } }), {});
+    const crew = await hire(machine);
+    await running(crew);
+    await until(() => told(big.uuid)?.state === 'leased', 'the big one');
+    machine.save(() => { big.telemetry.process_mb = 40001; });
+    const { body } = await fails();
+    assert.equal(body.code, 'vram_limit');
+    assert.match(body.message, /40001 MiB .* 40000 allowed/);
+    const none = publish('brief', { name: 'too much', limits: { card_memory_mb: 90000 } });
+    gateway.submit(none, {}, { force: true });
+    assert.equal((await fails(2)).body.code, 'no_device');
+});
+
 test('without a place for locks no card is promised, and the worker works on', async () => {
     const machine = machineOf(card(0));
     const source = publish('brief', { environments: ['cpu', 'nvidia'] });

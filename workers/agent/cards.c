@@ -157,10 +157,21 @@ static void give_back(struct slot *s)
     h->edits = NULL;
 }
 
-static enum err_code take(struct slot *s, unsigned environments, struct err *err)
+static enum err_code take(struct slot *s, const struct device_want *want, struct err *err)
 {
-    struct device_want want = {.environments = environments};
-    return book_lease(s->agent->cards.book, &want, s->index, &s->card.lease, err);
+    return book_lease(s->agent->cards.book, want, s->index, &s->card.lease, err);
+}
+
+/* A card for one of the sources; when none is free for that one, any. */
+static void reserve(struct slot *s, unsigned environments)
+{
+    struct device_want any = {.environments = environments};
+    struct device_want want;
+    struct err err;
+    if (!sources_card_need(&s->agent->sources, environments, &want))
+        return;
+    if (take(s, &want, &err) != E_OK && take(s, &any, &err) != E_OK)
+        log_debug("no_card", "slot=%u why=%s", s->index, err.text);
 }
 
 static unsigned usable_cards(const struct slot *s)
@@ -177,15 +188,13 @@ json_t *cards_claim(struct slot *s, json_t *sources, bool *none)
 {
     struct agent *a = s->agent;
     struct card_hold *h = &s->card;
-    struct err err;
     unsigned cards = usable_cards(s);
     if (h->lease.held &&
         (!book_is_sound(a->cards.book, &h->lease) || !(h->lease.device.environment & cards)))
         give_back(s);
-    if (!h->lease.held && cards && take(s, cards, &err) != E_OK)
-        log_debug("no_card", "slot=%u why=%s", s->index, err.text);
-    return sources_fitting(&a->sources, ENV_CPU | (h->lease.held ? h->lease.device.environment : 0),
-                           sources, none);
+    if (!h->lease.held && cards)
+        reserve(s, cards);
+    return sources_fitting(&a->sources, h->lease.held ? &h->lease.device : NULL, sources, none);
 }
 
 enum err_code cards_begin(struct slot *s, const struct manifest *source, struct err *err)
@@ -193,16 +202,18 @@ enum err_code cards_begin(struct slot *s, const struct manifest *source, struct 
     struct agent *a = s->agent;
     struct card_hold *h = &s->card;
     struct edits_config config = edits_config(a->options);
-    unsigned wants = source->environments & a->me.environments & ~ENV_CPU;
+    struct device_want want = {source->environments & a->me.environments & ~ENV_CPU,
+                               source->limits.card_memory_mb};
     enum err_code rc = E_OK;
     if (h->lease.held &&
-        (!(h->lease.device.environment & wants) || !book_is_sound(a->cards.book, &h->lease)))
+        (!(h->lease.device.environment & want.environments) ||
+         h->lease.device.memory_mb < want.memory_mb || !book_is_sound(a->cards.book, &h->lease)))
         give_back(s);
-    if (wants && !h->lease.held)
-        rc = take(s, wants, err);
+    if (want.environments && !h->lease.held)
+        rc = take(s, &want, err);
     if (h->lease.held) {
         rc = device_edits(&config, &h->lease.device, &h->edits, err);
-        if (rc == E_OK && !book_begin(a->cards.book, &h->lease))
+        if (rc == E_OK && !book_begin(a->cards.book, &h->lease, want.memory_mb))
             rc = err_set(err, E_NO_SLOT, "the card failed before the run began");
         if (rc != E_OK)
             give_back(s);

@@ -213,7 +213,8 @@ static enum err_code consider(struct walk *w, const json_t *source, struct err *
     if (rc != E_OK)
         return rc;
     if (s->known_count < SOURCES_KNOWN_MAX) {
-        s->known[s->known_count] = (struct source_known){id, m.environments & s->environments};
+        s->known[s->known_count] =
+            (struct source_known){id, m.environments & s->environments, m.limits.card_memory_mb};
         s->known_count++; /* last: a reader sees whole rows */
     }
     (*w->added)++;

@@ -8,6 +8,7 @@
 #include "workers/agent/earnings.h"
 #include "workers/agent/picks.h"
 #include "workers/agent/predicate.h"
+#include "workers/device/book.h"
 
 #define SOURCES_MAX       64 /**< what one claim may name */
 #define SOURCES_KNOWN_MAX 4096
@@ -15,7 +16,8 @@
 /** A source that we are registered for. */
 struct source_known {
     struct uuid id;
-    unsigned environments; /**< that we promised to run it in */
+    unsigned environments;  /**< that we promised to run it in */
+    int64_t card_memory_mb; /**< that it wants of a card; 0: any */
 };
 
 /** Which sources this worker serves. */
@@ -99,14 +101,20 @@ MUST_CHECK enum err_code sources_judge(const struct sources *s, const json_t *so
 /** All environments that the registered sources can use; 0 while there are none. */
 unsigned sources_environments(const struct sources *s);
 
+/** What a card must be for one of the registered sources that want one, chosen at random, so that
+ * no card is passed by for ever. @return false when none wants a card in `environments` */
+bool sources_card_need(const struct sources *s, unsigned environments, struct device_want *out);
+
 /**
- * Leave in a claim's list what can be served in these environments.
+ * Leave in a claim's list what can be served on the CPU, or with this card.
  *
+ * @card  NULL for none
  * @list  from sources_claim(), taken over; NULL for every registered source
  * @none  set when nothing is left
  * @return a new reference, NULL for every registered source; at most SOURCES_MAX, beginning at a
  * random one, so that all get their turn
  */
-json_t *sources_fitting(const struct sources *s, unsigned environments, json_t *list, bool *none);
+json_t *sources_fitting(const struct sources *s, const struct device *card, json_t *list,
+                        bool *none);
 
 #endif

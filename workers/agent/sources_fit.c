@@ -24,7 +24,30 @@ static bool is_in(const json_t *list, const char *id)
     return false;
 }
 
-json_t *sources_fitting(const struct sources *s, unsigned environments, json_t *list, bool *none)
+bool sources_card_need(const struct sources *s, unsigned environments, struct device_want *out)
+{
+    size_t n = s->known_count;
+    uint32_t start = 0;
+    random_bytes(&start, sizeof(start));
+    for (size_t i = 0; i < n; i++) {
+        const struct source_known *k = &s->known[(start + i) % n];
+        if (k->environments & environments & ~ENV_CPU) {
+            *out =
+                (struct device_want){k->environments & environments & ~ENV_CPU, k->card_memory_mb};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fits_card(const struct source_known *k, const struct device *card)
+{
+    return (k->environments & ENV_CPU) ||
+           (card && (k->environments & card->environment) && k->card_memory_mb <= card->memory_mb);
+}
+
+json_t *sources_fitting(const struct sources *s, const struct device *card, json_t *list,
+                        bool *none)
 {
     size_t n = s->known_count;
     uint32_t start = 0;
@@ -37,7 +60,7 @@ json_t *sources_fitting(const struct sources *s, unsigned environments, json_t *
         id_format(ID_SOURCE, k->id, id);
         if (list && !is_in(list, id))
             continue;
-        bool fits = (k->environments & environments) != 0;
+        bool fits = fits_card(k, card);
         all = all && fits;
         if (fits && json_array_size(fitting) < SOURCES_MAX)
             json_array_append_new(fitting, json_string(id));

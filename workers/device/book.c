@@ -168,8 +168,6 @@ enum err_code book_lease(struct device_book *b, const struct device_want *want, 
             book_set_state(b, r, DEVICE_LEASED);
             r->holder = holder;
             lease.device = r->device;
-            lease.limit_mb = want->memory_mb > 0 ? want->memory_mb : r->device.memory_mb;
-            r->limit_mb = lease.limit_mb;
         }
         pthread_mutex_unlock(&b->mutex);
         if (!r)
@@ -187,13 +185,14 @@ enum err_code book_lease(struct device_book *b, const struct device_want *want, 
     }
 }
 
-bool book_begin(struct device_book *b, const struct device_lease *lease)
+bool book_begin(struct device_book *b, const struct device_lease *lease, int64_t limit_mb)
 {
     pthread_mutex_lock(&b->mutex);
     struct book_row *r = row_of(b, lease->device.uuid);
     bool sound = r && r->state == DEVICE_LEASED;
     if (sound) {
         r->watched = true;
+        r->limit_mb = limit_mb > 0 ? limit_mb : r->device.memory_mb;
         b->changes++;
     }
     pthread_mutex_unlock(&b->mutex);

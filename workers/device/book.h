@@ -45,7 +45,6 @@ struct device_want {
 struct device_lease {
     bool held;
     struct device device;
-    int64_t limit_mb; /**< more than this and the watchdog ends the run */
     int lock;
 };
 
@@ -71,9 +70,13 @@ void book_update(struct device_book *b, const struct device_list *seen);
 MUST_CHECK enum err_code book_lease(struct device_book *b, const struct device_want *want,
                                     unsigned holder, struct device_lease *out, struct err *err);
 
-/** A task begins on a leased card: from now on the watchdog looks. @return false when the card has
- * failed since */
-bool book_begin(struct device_book *b, const struct device_lease *lease);
+/**
+ * A task begins on a leased card: from now on the watchdog looks.
+ *
+ * @limit_mb  memory that it may use; 0: the card's
+ * @return    false when the card has failed since
+ */
+bool book_begin(struct device_book *b, const struct device_lease *lease, int64_t limit_mb);
 
 /** Whether a leased card is still in order. */
 bool book_is_sound(struct device_book *b, const struct device_lease *lease);

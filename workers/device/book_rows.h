@@ -13,8 +13,8 @@ struct book_row {
     struct device device;
     enum device_state state;
     unsigned holder;
-    int64_t limit_mb;
-    bool watched; /**< a task has it: while it is scrubbed its memory is full, and rightly so */
+    int64_t limit_mb; /**< more than this and the watchdog ends the run */
+    bool watched;     /**< a task has it: while it is scrubbed its memory is full, and rightly so */
     struct device_fault fault; /**< of a card in quarantine */
 };
 

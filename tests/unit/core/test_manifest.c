@@ -104,6 +104,7 @@ static void test_optional_members(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(optional); i++)
         assert_int_equal(read_with(optional[i], NULL), E_OK);
+    assert_int_equal(read_with("limits.card_memory_mb", "24576"), E_OK);
     json_object_del(v, "max_expiry_s");
     assert_int_equal(manifest_read(v, &m, NULL), E_OK);
     assert_true(m.min_reward.limb[0] == 1);
@@ -209,6 +210,9 @@ static void test_bad_values(void **state)
         {"limits.output_files", "65"},
         {"limits.output_bytes", "0"},
         {"limits.gpus", "1"},
+        {"limits.card_memory_mb", "0"},
+        {"limits.card_memory_mb", "16777217"},
+        {"limits.card_memory_mb", "null"},
         {"limits", "[]"},
         {"min_reward", "\"0\""},
         {"min_reward", "1"},
