@@ -174,8 +174,13 @@ void warm_give_back(struct warm *w, struct warm_seat *seat, const struct box_res
     struct warm_entry out[WARM_MAX + 1];
     size_t n = 0;
     int64_t now = clock_mono_us();
-    struct warm_entry e = {seat->box,     seat->source,        seat->berth, seat->tasks + 1,
-                           seat->born_us, r->usage.held_bytes, seat->hold};
+    struct warm_entry e = {.box = seat->box,
+                           .source = seat->source,
+                           .berth = seat->berth,
+                           .hold = seat->hold,
+                           .tasks = seat->tasks + 1,
+                           .born_us = seat->born_us,
+                           .held_bytes = r->usage.held_bytes};
     pthread_mutex_lock(&w->mutex);
     if (seat->keep && r->end == BOX_OK)
         warm_saw_start(history(w, seat->source), r->usage.start_ms + r->usage.ready_ms, seat->hit);

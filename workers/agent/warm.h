@@ -32,10 +32,10 @@ struct warm_entry {
     struct box *box;
     struct uuid source;
     unsigned berth;
+    int hold; /**< keeps its image in the cache; -1 */
     int64_t tasks;
     int64_t born_us;
     int64_t held_bytes;
-    int hold; /**< keeps its image in the cache; -1 */
 };
 
 /** What a slot has while it runs one task: host ids of its own, and maybe a kept container. */
