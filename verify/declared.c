@@ -151,7 +151,7 @@ static enum err_code read_settled(struct declared *d, const struct rpc_log *log,
 static enum err_code add(struct declared *d, const struct rpc_log *logs, size_t n, size_t i,
                          struct err *err)
 {
-    struct settled s;
+    struct settled s = {.epoch = 0};
     uint64_t by[2];
     bool voided;
     enum err_code rc = read_settled(d, &logs[i], &s, err);
