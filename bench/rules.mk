@@ -28,10 +28,15 @@ $(BUILD)/bench/noop: bench/noop.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 $(WARN) -static -s -o $@ $<
 
+$(BUILD)/bench/gpu_proof: $(BUILD)/obj/bench/gpu_proof.o $(call libs_of,core)
+	$(link)
+	$(do_link) $(call sys_of,core)
+
+BENCH_PROGRAMS += $(BUILD)/bench/gpu_proof
 WORKER_BENCH := $(BUILD)/bench/worker_box $(BUILD)/bench/noop
 BENCH_PROGRAMS += $(WORKER_BENCH)
 
 # The worker's figures alone.
 .PHONY: bench-worker
 bench-worker: all $(WORKER_BENCH)
-	@BUILD=$(BUILD) $(NODE) bench/worker.mjs
+	$(NODE) bench/worker.mjs
