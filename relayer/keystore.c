@@ -145,7 +145,7 @@ static enum err_code decrypt(const struct locked *l, const uint8_t key[DERIVED],
 static enum err_code check_address(const json_t *file, const struct signer *s, struct err *err)
 {
     const json_t *v = json_object_get(file, "address");
-    struct address said;
+    struct address said = {{0}};
 
     if (!v)
         return E_OK;

@@ -91,6 +91,7 @@ static void *loop(void *arg)
 
     while (!atomic_load(&m->stop)) {
         struct pollfd p = {.fd = m->fd, .events = POLLIN};
+        /* cppcheck-suppress nullPointer ; accept4() takes NULL */
         int fd = poll(&p, 1, 200) > 0 ? accept4(m->fd, NULL, NULL, SOCK_CLOEXEC) : -1;
 
         if (fd >= 0)

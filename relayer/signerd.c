@@ -188,6 +188,7 @@ int command_signer(int argc, char **argv)
     log_info("started", "destinations=%zu rate=%u", s->policy.n_allow, s->policy.rate);
     while (!command_stopping()) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
+        /* cppcheck-suppress nullPointer ; accept4() takes NULL */
         int peer = poll(&p, 1, 500) > 0 ? accept4(fd, NULL, NULL, SOCK_CLOEXEC) : -1;
 
         if (peer >= 0)

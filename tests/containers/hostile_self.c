@@ -64,7 +64,6 @@ void privileges(void)
     TRY("dumpable_prlimit", syscall(SYS_prlimit64, 1, RLIMIT_MEMLOCK, &much, NULL));
     tell("setuid_program", euid_of("/bin/root"));
     tell("sysv_shm", syscall(SYS_shmget, 0x6f677075, 4096, 0) < 0 ? errno : 0);
-    close(fd);
     fd = open("/tmp/program", O_CREAT | O_WRONLY, 0755);
     if (write(fd, "#!/bin/hostile\n", 15) != 15)
         _exit(3);

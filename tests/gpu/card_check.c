@@ -169,6 +169,7 @@ static void rates(const struct kernels *k, const char *reference)
     if (k->bench(uuid, &r, why)) {
         printf("no rates: %s\n", why);
         wrong++;
+        /* cppcheck-suppress resourceLeak ; the process ends soon */
         return;
     }
     printf("int8 %.1f Top/s (cuBLASLt %.1f, %.0f %%) fp16 %.1f bf16 %.1f fp32 %.1f Tflop/s\n",
@@ -177,6 +178,7 @@ static void rates(const struct kernels *k, const char *reference)
     printf("copy %.0f GB/s (device copy %.0f, %.0f %%) to card %.1f, from card %.1f GB/s\n",
            r.copy_gb_s, copy, copy > 0 ? 100 * r.copy_gb_s / copy : 0, r.to_card_gb_s,
            r.from_card_gb_s);
+    /* cppcheck-suppress resourceLeak ; the process ends soon */
 }
 
 int main(int argc, char **argv)

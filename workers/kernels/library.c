@@ -51,5 +51,6 @@ enum err_code kernels_cuda(const char *path, const struct kernels **out, struct 
         return err_set(err, E_IO, "%s is no library of this version's kernels", path);
     }
     *out = k;
+    /* cppcheck-suppress resourceLeak ; its table is used until the process ends */
     return E_OK;
 }
