@@ -64,6 +64,9 @@ static enum err_code put_real(struct buf *b, double v, struct err *err)
     if (!isfinite(v))
         return err_set(err, E_RANGE, "a number is not finite");
     json_number(v, text);
+    /* 1e18 would be written as an integer that is refused when it comes back. */
+    if (fabs(v) > (double)SAFE_INTEGER && strspn(text, "-0123456789") == strlen(text))
+        return err_set(err, E_RANGE, "a number beyond 2^53 would be written as an integer");
     return put(b, text, err);
 }
 
