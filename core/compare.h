@@ -9,7 +9,7 @@
 
 /*
  * Is this tensor close enough to that one? For tensors of any size, in pieces, by any number of
- * threads or by a card: the answer has the same bits each time (docs/gpu-proof.md says why).
+ * threads or by a card: the answer has the same bits each time (core/compare_math.h says why).
  *
  * The order is fixed: element i belongs to chunk i / COMPARE_CHUNK and there to lane
  * i % COMPARE_LANES; a lane adds its elements one after another; the lanes of a chunk are added as
