@@ -353,7 +353,7 @@ SELECT c.id::text, 'settled epoch ' || c.epoch || ' is nobody''s' FROM chain_eve
 
 -- name: booked_means_final
 -- Nothing is booked beyond the last block that was seen as final.
-SELECT id::text AS id, kind || ' in block ' || block_no AS detail FROM chain_event WHERE block_no > COALESCE((SELECT max(final_no) FROM chain_cursor), -1);
+SELECT id::text AS id, kind || ' in block ' || block_no AS detail FROM chain_event WHERE block_no > COALESCE((SELECT max(final_no) FROM chain_cursor WHERE name NOT LIKE 'mirror:%'), -1);
 
 -- name: listed_accounts_are_registered
 SELECT i.batch_id::text AS id, 'account ' || i.account_id AS detail FROM batch_item i JOIN account a ON a.id = i.account_id

@@ -2,6 +2,7 @@
 #include "api.h"
 #include "handlers/common.h"
 #include "handlers/view.h"
+#include "handlers/view_chain.h"
 #include "queue/post.h"
 #include "server/app.h"
 
@@ -32,6 +33,8 @@ static enum op_next parse(struct op *op)
     const struct in_cancel_task *in = op->in;
     struct sql_task_cancel *call = arena_alloc(op->arena, sizeof(*call));
 
+    if (!lives_here(op, in->task))
+        return OP_REPLY;
     *call =
         (struct sql_task_cancel){.id = in->task, .account = op->who.account, .key = op->who.key};
     return op_call(op, SQL_TASK_CANCEL, call, key_of(in->task), key_of(in->task), answer);

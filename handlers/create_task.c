@@ -3,6 +3,7 @@
 #include "core/id.h"
 #include "handlers/common.h"
 #include "handlers/view.h"
+#include "handlers/view_chain.h"
 #include "lib/hash.h"
 #include "lib/killpoint.h"
 #include "queue/post.h"
@@ -62,6 +63,8 @@ static enum op_next parse(struct op *op)
     struct sql_task_submit *call = arena_alloc(op->arena, sizeof(*call));
     struct err err;
 
+    if (!lives_here(op, in->source))
+        return OP_REPLY;
     if (json_canonical(in->input, op->arena, &call->input, &err) != E_OK)
         return op_fail(op, E_VALIDATION, "/input: %s", err.text);
     call->id = app_new_id(op->app);

@@ -3,6 +3,7 @@
 #include "handlers/common.h"
 #include "handlers/sign.h"
 #include "handlers/view.h"
+#include "handlers/view_chain.h"
 #include "core/manifest.h"
 
 static enum op_next answer(struct op *op)
@@ -74,7 +75,8 @@ static enum op_next parse(struct op *op)
     unsigned environments;
     struct err err;
 
-    if (!own_provider(op, in->provider) || !deadline_ok(op, in->deadline))
+    if (!own_provider(op, in->provider) || !deadline_ok(op, in->deadline) ||
+        !lives_here(op, in->source))
         return OP_REPLY;
     if (environments_read(in->environments, &environments, &err) != E_OK)
         return op_fail(op, E_VALIDATION, "/environments: %s", err.text);

@@ -2,6 +2,7 @@
 #include "api.h"
 #include "handlers/common.h"
 #include "handlers/view.h"
+#include "handlers/view_chain.h"
 
 static enum op_next show(struct op *op)
 {
@@ -30,6 +31,8 @@ static enum op_next parse(struct op *op)
     const struct in_retire_source *in = op->in;
     struct sql_source_retire *call = arena_alloc(op->arena, sizeof(*call));
 
+    if (!lives_here(op, in->source))
+        return OP_REPLY;
     *call = (struct sql_source_retire){
         .id = in->source, .account = op->who.account, .key = op->who.key};
     return op_call(op, SQL_SOURCE_RETIRE, call, (uint64_t)op->who.account, key_of(in->source),

@@ -28,6 +28,7 @@ void view_source(struct json_out *o, const char *name, const struct sql_source_g
 {
     put_open(o, name, '{');
     put_id(o, "id", ID_SOURCE, s->id);
+    put_string(o, "origin", "gateway");
     put_text(o, "status", s->status);
     put_address(o, "owner", s->owner);
     put_text(o, "name", s->name);

@@ -92,6 +92,7 @@ void view_task(struct json_out *o, const char *name, const struct sql_task_get_r
 {
     put_open(o, name, '{');
     put_id(o, "id", ID_TASK, t->id);
+    put_string(o, "origin", "gateway");
     put_text(o, "status", t->status);
     put_id(o, "source", ID_SOURCE, t->source);
     put_hex(o, "manifest_hash", "", t->manifest_hash);

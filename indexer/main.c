@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* ogpu-indexer: final facts of the chain into the books. Reads the chain, holds no key, serves
  * nobody. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "eth/address.h"
 #include "indexer/indexer.h"
+#include "indexer/mirror.h"
+#include "indexer/run.h"
 #include "lib/config.h"
 #include "lib/log.h"
 
@@ -43,25 +43,10 @@ static const struct config_row rows[] = {
         "pause between looks at the chain"),
 };
 
-static volatile sig_atomic_t stopping;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stopping = 1;
-}
-
 static int fail(const struct err *err)
 {
     fprintf(stderr, "ogpu-indexer: %s\n", err->text);
     return 1;
-}
-
-static void pause_ms(int64_t ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
-
-    nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
 }
 
 static enum err_code open_all(const struct options *o, struct indexer *ix, struct err *err)
@@ -79,70 +64,39 @@ static enum err_code open_all(const struct options *o, struct indexer *ix, struc
     return db_conn_open(o->database_url, &ix->db, err);
 }
 
-/* The wrong chain would fill the books with a stranger's facts. */
-static enum err_code check_chain(struct indexer *ix, int64_t wanted, struct err *err)
+static enum err_code step(void *who, uint64_t *booked, struct err *err)
 {
-    uint64_t id;
-    enum err_code rc = rpc_chain_id(ix->rpc, &id, err);
-
-    if (rc == E_OK && id != (uint64_t)wanted)
-        return err_set(err, E_CONFIG, "the node is of chain %llu, not %lld", (unsigned long long)id,
-                       (long long)wanted);
-    return rc;
-}
-
-/* Until a signal: check the chain once it answers, then step by step; what cannot be stepped over
- * is said again and again. */
-static int loop(struct indexer *ix, const struct options *o)
-{
-    bool checked = false;
-
-    while (!stopping) {
-        struct err err = {0};
-        uint64_t booked = 0;
-        enum err_code rc = checked ? E_OK : check_chain(ix, o->chain_id, &err);
-
-        if (rc == E_CONFIG)
-            return fail(&err);
-        if (rc == E_OK) {
-            checked = true;
-            rc = indexer_step(ix, &booked, &err);
-        }
-        if (rc == E_NOT_FOUND || rc == E_DIGEST_MISMATCH || rc == E_INTERNAL)
-            log_error("halted", "code=%s text=%s", err_info(rc)->word, err.text);
-        else if (rc != E_OK)
-            log_warn("retry", "code=%s text=%s", err_info(rc)->word, err.text);
-        if (booked == 0)
-            pause_ms(o->poll_ms);
-    }
-    return 0;
+    return indexer_step(who, booked, err);
 }
 
 int main(int argc, char **argv)
 {
-    struct sigaction action = {.sa_handler = on_signal};
     struct indexer ix = {0};
     struct options o;
     struct err err = {0};
-    int rc;
+    struct run run;
+    enum err_code rc;
 
+    if (argc > 1 && strcmp(argv[1], "mirror") == 0)
+        return mirror_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: ogpu-indexer [--option value]...\n");
+        puts("usage: ogpu-indexer [mirror] [--option value]...\n\n"
+             "Final facts of our contracts into the books; mirror: those of upstream's.\n");
         config_help(rows, ARRAY_LEN(rows));
         return 0;
     }
     log_open("ogpu-indexer", LOG_LEVEL_INFO);
     if (config_load(rows, ARRAY_LEN(rows), argc - 1, argv + 1, &o, &err) != E_OK)
         return fail(&err);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    run_catch_signals();
     if (open_all(&o, &ix, &err) != E_OK)
         return fail(&err);
     log_info("started", "finality=%s", o.finality);
-    rc = loop(&ix, &o);
+    run = (struct run){ix.rpc, o.chain_id, o.poll_ms, step, &ix};
+    rc = run_steps(&run, &err);
     db_conn_close(ix.db);
     rpc_free(ix.rpc);
     arena_free(ix.arena);
     log_info("stopped", NULL);
-    return rc;
+    return rc == E_OK ? 0 : fail(&err);
 }

@@ -24,22 +24,34 @@ static enum err_code begin(const struct scan *s, uint64_t final, uint64_t *at, s
     return E_OK;
 }
 
-static enum err_code advance(const struct scan *s, uint64_t to, struct err *err)
+static enum err_code hash_of(const struct scan *s, uint64_t number, struct digest *out,
+                             struct err *err)
 {
-    struct sql_cursor_advance in = {.name = text_of(s->cursor), .block_no = (int64_t)to};
-    const struct sql_cursor_advance_row *row;
     struct rpc_block block;
     char tag[RPC_TAG_MAX];
-    const void *rows;
-    size_t n;
     enum err_code rc;
 
-    rpc_tag(to, tag);
+    rpc_tag(number, tag);
     rc = rpc_block(s->rpc, tag, &block, err);
-    if (rc != E_OK)
-        return rc;
-    in.block_hash = bytes_of(block.hash.b, sizeof(block.hash.b));
-    rc = db_run(s->db, SQL_CURSOR_ADVANCE, &in, 1, s->arena, &rows, &n, err);
+    if (rc == E_NOT_FOUND)
+        return err_set(err, E_PEER, "the node does not have block %llu",
+                       (unsigned long long)number);
+    if (rc == E_OK)
+        *out = block.hash;
+    return rc;
+}
+
+static enum err_code advance(const struct scan *s, uint64_t to, const struct digest *hash,
+                             struct err *err)
+{
+    struct sql_cursor_advance in = {.name = text_of(s->cursor),
+                                    .block_no = (int64_t)to,
+                                    .block_hash = bytes_of(hash->b, sizeof(hash->b))};
+    const struct sql_cursor_advance_row *row;
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(s->db, SQL_CURSOR_ADVANCE, &in, 1, s->arena, &rows, &n, err);
+
     if (rc != E_OK)
         return rc;
     row = rows;
@@ -78,26 +90,47 @@ static enum err_code check_ground(const struct scan *s, uint64_t at, struct err 
     return rc;
 }
 
-/* One range of final blocks: its logs, their booking, the cursor. */
-static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to, struct err *err)
+/* The range's logs, all of one chain: its last block is the same before and after they were read.
+ */
+static enum err_code read_range(const struct scan *s, const struct rpc_filter *f,
+                                struct rpc_log **logs, size_t *n, struct digest *hash,
+                                struct err *err)
 {
-    const struct rpc_filter filter = {from, to, s->contracts, s->n_contracts};
-    struct rpc_log *logs;
-    size_t n;
-    enum err_code rc = rpc_logs(s->rpc, &filter, s->arena, &logs, &n, err);
+    struct digest after;
+    enum err_code rc = hash_of(s, f->to, hash, err);
 
+    if (rc != E_OK)
+        return rc;
+    rc = rpc_logs(s->rpc, f, s->arena, logs, n, err);
     if (rc != E_OK) {
         /* Nodes cap how much one answer may hold and say so in many ways: ask for less. */
         *s->range_max = *s->range_max > 1 ? *s->range_max / 2 : 1;
         return rc;
     }
-    rc = s->book(s->who, logs, n, err);
+    rc = hash_of(s, f->to, &after, err);
+    if (rc == E_OK && memcmp(hash, &after, sizeof(after)) != 0)
+        rc = err_set(err, E_PEER, "block %llu changed while its logs were read",
+                     (unsigned long long)f->to);
+    return rc;
+}
+
+/* One range of final blocks: its logs, their booking, the cursor. */
+static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to, struct err *err)
+{
+    const struct rpc_filter filter = {from, to, s->contracts, s->n_contracts};
+    struct digest hash;
+    struct rpc_log *logs;
+    size_t n;
+    enum err_code rc = read_range(s, &filter, &logs, &n, &hash, err);
+
+    if (rc == E_OK)
+        rc = s->book(s->who, logs, n, err);
     if (rc != E_OK)
         return rc;
     if (n > 0)
         log_info("booked", "cursor=%s from=%llu to=%llu logs=%zu", s->cursor,
                  (unsigned long long)from, (unsigned long long)to, n);
-    return advance(s, to, err);
+    return advance(s, to, &hash, err);
 }
 
 enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)

@@ -41,6 +41,9 @@ const MISSING = {
     address: `0x${'12'.repeat(20)}`, file: 'absent.js', word: 'nothing',
 };
 
+// A mirrored source's id is version 8 (core/origin.h); what such ids lead to is judged in tests/upstream.
+const ON_CHAIN = 'src_0ebn2b3tefgv28v1ppv2mqnghh';
+
 /** Every operation of the contract, with a path of well-formed ids that lead nowhere. */
 function operations() {
     return Object.entries(w.contract.document.paths).flatMap(([template, item]) => ['get', 'put', 'post', 'delete'].filter((m) => item[m]).map((m) => ({
@@ -135,6 +138,8 @@ test('sources and their registrations', async () => {
     assert.equal((await client.post('/v1/sources', { manifest: absent })).json.code, 'BLOB_NOT_FOUND');
     const s = await w.source(client, { name: 'short-lived' });
     expect(await client.get('/v1/sources?limit=1'), 200);
+    expect(await client.get('/v1/sources?origin=chain'), 200);
+    assert.equal((await client.post(`/v1/sources/${ON_CHAIN}/retire`)).json.code, 'ON_CHAIN');
     await readTwice(client, s.urls.self);
     await provider.offer(s);
     expect(await client.get(s.urls.registrations), 200);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "indexer/run.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "lib/log.h"
+
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopping = 1;
+}
+
+void run_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+static void pause_ms(int64_t ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+
+    nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
+}
+
+/* The wrong chain would fill the books with a stranger's facts. */
+static enum err_code check_chain(const struct run *r, struct err *err)
+{
+    uint64_t id;
+    enum err_code rc = rpc_chain_id(r->rpc, &id, err);
+
+    if (rc == E_OK && id != (uint64_t)r->chain_id)
+        return err_set(err, E_CONFIG, "the node is of chain %llu, not %lld", (unsigned long long)id,
+                       (long long)r->chain_id);
+    return rc;
+}
+
+enum err_code run_steps(const struct run *r, struct err *err)
+{
+    bool checked = false;
+
+    while (!stopping) {
+        struct err why = {0};
+        uint64_t booked = 0;
+        enum err_code rc = checked ? E_OK : check_chain(r, &why);
+
+        if (rc == E_CONFIG) {
+            *err = why;
+            return rc;
+        }
+        if (rc == E_OK) {
+            checked = true;
+            rc = r->step(r->who, &booked, &why);
+        }
+        if (rc == E_NOT_FOUND || rc == E_DIGEST_MISMATCH || rc == E_INTERNAL)
+            log_error("halted", "code=%s text=%s", err_info(rc)->word, why.text);
+        else if (rc != E_OK)
+            log_warn("retry", "code=%s text=%s", err_info(rc)->word, why.text);
+        if (booked == 0 || rc != E_OK)
+            pause_ms(r->poll_ms);
+    }
+    return E_OK;
+}
