@@ -31,7 +31,8 @@ async function look(env = {}, before = null, flags = ['-m']) {
     const settings = { ...whole(), ...env };
     const r = before ? await execute('unshare', [...flags, 'sh', '-c', `${before}; exec "$0" "$@"`, worker, 'doctor', '--json'], settings)
         : await execute(worker, ['doctor', '--json'], settings);
-    assert.equal(r.stderr, '');
+    // What a runtime's known weaknesses need and do not find here is warned of, on any machine.
+    assert.deepEqual(r.stderr.split('\n').filter((line) => line && JSON.parse(line).event !== 'runtime_advisory'), []);
     const told = JSON.parse(r.stdout);
     const failed = Object.fromEntries(told.checks.filter((c) => c.state === 'failed').map((c) => [c.check, c]));
     assert.equal(r.code, told.ok ? 0 : 1);
@@ -98,6 +99,7 @@ test('a gateway that is away, sick, no URL', async () => {
     await finds('gateway', /no http\(s\) URL/, /http\(s\) URLs/, { OGPU_URL: 'gateway.example' });
     const sick = createServer((request, response) => response.writeHead(503).end());
     await new Promise((done) => { sick.listen(0, '127.0.0.1', done); });
+    sick.unref();
     await finds('gateway', /answers 503/, /OGPU_URL/, { OGPU_URL: `http://127.0.0.1:${sick.address().port}` });
     sick.close();
 });
@@ -108,6 +110,7 @@ test('a clock that is wrong', async () => {
         response.writeHead(200, { date: new Date(Date.now() + 3_600_000).toUTCString() }).end();
     });
     await new Promise((done) => { late.listen(0, '127.0.0.1', done); });
+    late.unref();
     await finds('clock', /^-(3600|3599|3601) s/, /NTP/, { OGPU_URL: `http://127.0.0.1:${late.address().port}` });
     late.close();
 });
