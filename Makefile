@@ -330,5 +330,6 @@ help:
 	@echo 'make lint   format, clang-tidy, cppcheck, floors, sizes, OpenAPI, shell'
 	@echo 'make format rewrite C sources in the house format'
 	@echo 'make bench  figures beside their references        make soak   load, settlement, reorgs in full'
+	@echo 'make fuzz   mutated input for the decoders     make test-containers   attacks on both runtimes'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
