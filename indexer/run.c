@@ -55,6 +55,8 @@ enum err_code run_steps(const struct run *r, struct err *err)
             return rc;
         }
         if (rc == E_OK) {
+            if (!checked)
+                rpc_expect_chain(r->rpc, (uint64_t)r->chain_id); /* each further node too */
             checked = true;
             rc = r->step(r->who, &booked, &why);
         }
