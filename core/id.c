@@ -76,6 +76,9 @@ bool id_parse(enum id_kind kind, struct text s, struct uuid *out)
                 u.b[bit / 8] = (uint8_t)(u.b[bit / 8] | 0x80 >> bit % 8);
         }
     }
+    /* Nobody is made with it, and further down 16 zero bytes say NULL. */
+    if (memcmp(&u, &(struct uuid){{0}}, sizeof(u)) == 0)
+        return false;
     *out = u;
     return true;
 }

@@ -34,8 +34,8 @@ struct uuid id_make(int64_t unix_ms, const uint8_t random[10]);
  * bytes). */
 void id_format(enum id_kind kind, struct uuid id, char *out);
 
-/** Read a TypeID of this kind. @return false for another prefix, length, alphabet or overflow;
- * `out` untouched. */
+/** Read a TypeID of this kind. @return false for another prefix, length, alphabet, overflow or
+ * nil; `out` untouched. */
 bool id_parse(enum id_kind kind, struct text s, struct uuid *out);
 
 /** "tsk" and so on; static. */

@@ -96,6 +96,16 @@ test('numbers that readers would see differently are refused, others have one di
     }
 });
 
+test('the nil id is nobody\'s: not found, never everybody\'s', async () => {
+    const nil = '0'.repeat(26);
+    for (const [path, code] of [[`sources/src_${nil}`, 'SOURCE_NOT_FOUND'], [`tasks/tsk_${nil}`, 'TASK_NOT_FOUND'],
+        [`providers/prv_${nil}`, 'PROVIDER_NOT_FOUND'], [`tasks/tsk_${nil}/proof`, 'TASK_NOT_FOUND']]) {
+        assert.equal(expect(await client.get(`/v1/${path}`), 404).code, code);
+    }
+    assert.equal((await client.get(`/v1/tasks?source=src_${nil}`)).status, 422);
+    assert.equal((await post(order({ source: `"src_${nil}"` }))).status, 422);
+});
+
 test('labels come back as they were given', async () => {
     const labels = { wide: '日本語 😀', rtl: 'שלום \u202e', combining: 'e\u0301', controls: '\u0001\t\r\n', quote: '"\\/', empty: '' };
     const task = expect(await client.post('/v1/tasks', { source: source.id, input: {}, reward: '1', metadata: labels }), 201);

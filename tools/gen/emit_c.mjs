@@ -113,6 +113,9 @@ static bool parse_uuid(struct text s, struct arena *a, void *out)
         if (!dash)
             hex[n++] = s.s[i];
     }
+    /* The nil UUID is nobody's: 16 zero bytes say NULL. */
+    if (memcmp(hex, "00000000000000000000000000000000", sizeof(hex)) == 0)
+        return false;
     return parse_hex((struct text){hex, sizeof(hex)}, "", out, sizeof(struct uuid));
 }
 `;

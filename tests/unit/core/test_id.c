@@ -12,12 +12,11 @@
 #include "core/id.h"
 #include "lib/hex.h"
 
-/* The valid vectors of the TypeID specification v0.3 (without their prefixes). */
+/* The valid vectors of the TypeID specification v0.3 (without their prefixes); nil is nobody's here. */
 static const struct {
     const char *hex;
     const char *base32;
 } vectors[] = {
-    {"00000000000000000000000000000000", "00000000000000000000000000"},
     {"00000000000000000000000000000001", "00000000000000000000000001"},
     {"0000000000000000000000000000000a", "0000000000000000000000000a"},
     {"00000000000000000000000000000010", "0000000000000000000000000g"},
@@ -70,6 +69,7 @@ static void test_bad_text_is_refused(void **state)
         "",
         "tsk",
         "tsk_",
+        "tsk_00000000000000000000000000", /* nil */
         "tsk_80000000000000000000000000", /* overflow */
         "tsk_zzzzzzzzzzzzzzzzzzzzzzzzzz",
         "tsk_0000000000000000000000000",   /* 25 */
