@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "lib/netaddr.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define CONNECT_MS         5000
@@ -203,6 +206,19 @@ static void set_body(CURL *h, const struct http_call *call, struct transfer *t)
         curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+/* Here the name has become an address: what a redirect or a name server says later cannot undo it.
+ */
+static curl_socket_t open_public(void *ctx, curlsocktype purpose, struct curl_sockaddr *at)
+{
+    struct transfer *t = ctx;
+
+    (void)purpose;
+    if (netaddr_public(&at->addr))
+        return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+    (void)err_set(&t->why, E_PEER, "the address is not a public one");
+    return CURL_SOCKET_BAD;
+}
+
 static void set_options(const struct http_client *c, const struct http_call *call,
                         struct transfer *t, struct curl_slist *headers, char *why)
 {
@@ -229,6 +245,11 @@ static void set_options(const struct http_client *c, const struct http_call *cal
     curl_easy_setopt(h, CURLOPT_HEADERDATA, t);
     if (c->ca_file)
         curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_file);
+    if (call->public_only) {
+        curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L); /* kept ones were not judged */
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_public);
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, t);
+    }
     if (call->stop) {
         curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);

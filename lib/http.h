@@ -27,6 +27,9 @@ struct http_call {
      * never. */
     bool (*stop)(void *ctx);
     void *stop_ctx;
+    /** Connect to public addresses only (IANA special-purpose registries), whatever names and
+     * redirects say; a proxy of the environment counts as the address. Else E_PEER. */
+    bool public_only;
 };
 
 struct http_reply {

@@ -72,6 +72,9 @@ const struct config_row options_agent[] = {
     INT("L1_CHAIN_ID", chain_id, NULL, 1, INT64_MAX, "chain id of the signatures' domain"),
     TEXT("L1_SETTLEMENT", settlement, NULL,
          "address of the Settlement contract, in the signatures' domain"),
+    BOOL(
+        "OGPU_PRIVATE_REGISTRIES", private_registries, "false",
+        "pull from this machine and its networks too (plain http here): lets clients look at them"),
     CHOICE_ROWS,
     INT("OGPU_SOURCES_S", sources_s, "60", 1, 86400,
         "seconds between looks for new sources, when none are named"),

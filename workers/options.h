@@ -29,6 +29,7 @@ struct options {
     int64_t image_mb;
     int64_t image_files;
     int64_t cache_mb;
+    bool private_registries;
     int64_t warm_mb;
     int64_t warm_tasks;
     int64_t warm_minutes;

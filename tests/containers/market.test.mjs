@@ -53,6 +53,23 @@ test('the gateway refuses with the line, and takes what can be run', async () =>
     }
 });
 
+test('a registry on the provider\'s own machine is not looked at, unless the provider says so', async () => {
+    const source = expect(await publish(composed(composeOf(hub.host, made), { name: 'near' })), 201);
+    const key = join(home, 'far-key');
+    await execute(worker, ['key', key]);
+    const w = stack.start('ogpu-worker', {
+        ...settings, OGPU_URL: `http://${stack.env.OGPU_GATEWAY_1}`, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
+        OGPU_MASTER: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', OGPU_WORK_DIR: join(home, 'far'), OGPU_UID_BASE: String(base),
+    });
+    const asked = await submit(source, 'double');
+    const attempt = await eventually(async () => expect(await client.get(`/v1/tasks/${asked.id}/attempts`), 200).data.find((a) => a.status !== 'live'),
+        'an ended attempt', 20_000);
+    assert.match(attempt.error.message, /not a public one/);
+    assert.deepEqual(hub.seen, [], 'nobody asked it anything');
+    w.kill('SIGTERM');
+    await w.ended;
+});
+
 test('published, claimed, pulled, run, accepted; the failure that upstream swallows is told', async () => {
     const source = expect(await publish(composed(composeOf(hub.host, made), { limits: { timeout_s: 2 } })), 201);
     const key = join(home, 'key');
@@ -60,6 +77,7 @@ test('published, claimed, pulled, run, accepted; the failure that upstream swall
     const w = stack.start('ogpu-worker', {
         ...settings, OGPU_URL: `http://${stack.env.OGPU_GATEWAY_1}`, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
         OGPU_MASTER: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', OGPU_WORK_DIR: join(home, 'work'), OGPU_UID_BASE: String(base),
+        OGPU_PRIVATE_REGISTRIES: 'true',
     });
     const good = await submit(source, 'double');
     const task = await eventually(async () => {

@@ -120,6 +120,7 @@ static enum err_code get_image(struct slot *s, const struct software *software, 
         .fetch = fetch_blob,
         .fetch_ctx = s,
         .http = s->api.http,
+        .public_only = !s->agent->options->private_registries,
         .stop = slot_stopped,
         .stop_ctx = s,
     };

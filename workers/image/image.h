@@ -42,6 +42,7 @@ struct image_want {
     enum err_code (*fetch)(void *ctx, const char *sha256, int fd, int64_t max, struct err *err);
     void *fetch_ctx;
     struct http_client *http; /**< for `reference` */
+    bool public_only;         /**< take nothing from this machine or its networks */
     bool (*stop)(void *ctx);  /**< true ends a download; NULL for never */
     void *stop_ctx;
 };

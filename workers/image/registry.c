@@ -81,7 +81,11 @@ static enum err_code get_token(struct registry *r, const char *header, struct er
     challenge(header, "scope", scope, sizeof(scope));
     snprintf(url, sizeof(url), "%s%cservice=%s&scope=%s", realm, strchr(realm, '?') ? '&' : '?',
              service, scope);
-    struct http_call call = {.method = "GET", .url = url, .timeout_ms = 30000, .max_reply = 65536};
+    struct http_call call = {.method = "GET",
+                             .url = url,
+                             .timeout_ms = 30000,
+                             .max_reply = 65536,
+                             .public_only = r->want->public_only};
     struct http_reply reply = {0};
     enum err_code rc = http_do(r->http, &call, &reply, err);
     json_t *v = rc == E_OK && reply.status == 200
@@ -115,7 +119,8 @@ static enum err_code get(struct registry *r, const char *path, int fd, struct er
                                  .max_reply = (size_t)r->budget,
                                  .reply_fd = fd,
                                  .stop = r->want->stop,
-                                 .stop_ctx = r->want->stop_ctx};
+                                 .stop_ctx = r->want->stop_ctx,
+                                 .public_only = r->want->public_only};
         struct http_reply reply = {0};
         if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
             return err_set(err, E_IO, "cannot reset a download: %s", strerror(errno));
