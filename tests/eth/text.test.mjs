@@ -17,13 +17,16 @@ const canonical = (v) => {
     return `{${Object.keys(v).sort().map((k) => `${JSON.stringify(k)}:${canonical(v[k])}`).join(',')}}`;
 };
 
+// What prints as an integer beyond 2^53 is refused (tests/unit/lib/test_json.c): it could not be read back.
+const has_a_form = (v) => Math.abs(v) <= 2 ** 53 || /[.e]/.test(String(v));
+
 const random_double = (i) => {
     for (;;) {
         const b = randomBytes(8);
         if (i % 3 === 0) b[0] = 0x3f + (b[0] & 1); // near 1, where people's numbers are
         if (i % 5 === 0) { b[1] &= 0xf0; b.fill(0, 2); } // powers of two
         const v = b.readDoubleBE();
-        if (Number.isFinite(v)) return v;
+        if (Number.isFinite(v) && has_a_form(v)) return v;
     }
 };
 
@@ -40,8 +43,10 @@ test('every power of two and of ten', async () => {
     const list = [];
     for (let e = -1074; e <= 1023; e++) list.push(2 ** e, -(2 ** e));
     for (let e = -323; e <= 308; e++) list.push(Number(`1e${e}`), Number(`9.5e${e - 1}`));
-    const text = `[${list.map((v) => v.toExponential(16)).join(',')}]`;
-    assert.equal(await ask('canonical', { text }), JSON.stringify(list));
+    const held = list.filter(has_a_form);
+    assert.ok(held.length > 5000);
+    const text = `[${held.map((v) => v.toExponential(16)).join(',')}]`;
+    assert.equal(await ask('canonical', { text }), JSON.stringify(held));
 });
 
 const random_text = () => {
