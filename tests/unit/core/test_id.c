@@ -12,7 +12,8 @@
 #include "core/id.h"
 #include "lib/hex.h"
 
-/* The valid vectors of the TypeID specification v0.3 (without their prefixes); nil is nobody's here. */
+/* The valid vectors of the TypeID specification v0.3 (without their prefixes); nil is nobody's
+ * here. */
 static const struct {
     const char *hex;
     const char *base32;
