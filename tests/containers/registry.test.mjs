@@ -36,6 +36,7 @@ function answer(request, response) {
     }
     const [, kind, digest] = /^\/(?:v2\/demo\/x\/(manifests|blobs)|storage)\/sha256:([0-9a-f]{64})$/.exec(url) ?? [];
     if (!digest) return send(404);
+    if (kind && rules.runs_out === kind) Object.assign(rules, { token: 'renewed', runs_out: null });
     if (rules.token && kind && headers.authorization !== `Bearer ${rules.token}`) {
         const challenge = `Bearer realm="http://127.0.0.1:${port}/token",service="test",scope="repository:demo/x:pull"`;
         return send(401, '{}', { 'www-authenticate': rules.challenge ?? challenge });
@@ -83,6 +84,17 @@ test('a bearer token is fetched when asked for, and not given to the storage beh
     const storage = seen.filter((s) => s.url.startsWith('/storage'));
     assert.equal(storage.length, 2);
     assert.ok(storage.every((s) => s.auth === undefined));
+});
+
+test('a token that runs out during a pull is renewed; a service\'s name arrives whole', async () => {
+    const made = fresh();
+    serve(made, { token: 'first', runs_out: 'blobs' });
+    assert.equal((await pull(made)).end, 'ok');
+    assert.deepEqual(seen.map((s) => s.url.split('/')[1] === 'v2' ? s.auth : 'token'),
+        [undefined, 'token', 'Bearer first', 'Bearer first', 'token', 'Bearer renewed', 'Bearer renewed']);
+    serve(fresh(), { token: 'x', challenge: `Bearer realm="http://127.0.0.1:${port}/token?a=b",service="a&b c=d#\u00e9"` });
+    await refused(fresh(), /token service answered 400/);
+    assert.equal(seen[1].url, '/token?a=b&service=a%26b%20c%3Dd%23%E9');
 });
 
 test('an index chooses the variant of this machine', async () => {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,7 +62,20 @@ static bool challenge(const char *header, const char *name, char *out, size_t si
     p += strlen(key);
     memcpy(out, p, (size_t)(end - p));
     out[end - p] = '\0';
-    return strpbrk(out, " \r\n#\\") == NULL;
+    return true;
+}
+
+/* "?name=value", percent-encoded (RFC 3986): services call themselves what they like, spaces too.
+ * Nothing for an empty value. */
+static void add_query(char *url, size_t size, const char *name, const char *value)
+{
+    size_t n = strlen(url);
+    if (value[0])
+        n += (size_t)snprintf(url + n, size - n, "%c%s=", strchr(url, '?') ? '&' : '?', name);
+    for (const char *c = value; *c && n + 4 < size; c++) {
+        bool plain = isalnum((unsigned char)*c) || strchr("-._~:/,", *c);
+        n += (size_t)snprintf(url + n, size - n, plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
 }
 
 /* An anonymous token from the service that the registry names (distribution's token
@@ -72,15 +86,17 @@ static enum err_code get_token(struct registry *r, const char *header, struct er
     char service[256] = "";
     char scope[512] = "";
     char url[URL_MAX];
-    if (strncasecmp(header, "Bearer ", 7) != 0 || !challenge(header, "realm", realm, sizeof(realm)))
+    if (strncasecmp(header, "Bearer ", 7) != 0 ||
+        !challenge(header, "realm", realm, sizeof(realm)) || strpbrk(realm, " \r\n#\\"))
         return err_set(err, E_PEER, "registry asks for credentials that we do not have");
     bool plain = strncmp(r->base, "http://", 7) == 0;
     if (strncmp(realm, "https://", 8) != 0 && !(plain && strncmp(realm, "http://", 7) == 0))
         return err_set(err, E_PEER, "registry names a token service without TLS");
     challenge(header, "service", service, sizeof(service));
     challenge(header, "scope", scope, sizeof(scope));
-    snprintf(url, sizeof(url), "%s%cservice=%s&scope=%s", realm, strchr(realm, '?') ? '&' : '?',
-             service, scope);
+    snprintf(url, sizeof(url), "%s", realm);
+    add_query(url, sizeof(url), "service", service);
+    add_query(url, sizeof(url), "scope", scope);
     struct http_call call = {.method = "GET",
                              .url = url,
                              .timeout_ms = 30000,
@@ -104,11 +120,13 @@ static enum err_code get_token(struct registry *r, const char *header, struct er
     return rc;
 }
 
-/* GET into a file: token when asked for, redirects (to storage) without it. */
+/* GET into a file: token when asked for (once: one that ran out during a long pull is renewed),
+ * redirects (to storage) without it. */
 static enum err_code get(struct registry *r, const char *path, int fd, struct err *err)
 {
     char url[URL_MAX];
     bool away = false; /* redirected: the token is none of that host's business */
+    bool asked = false;
     snprintf(url, sizeof(url), "%.1500s/%s", r->base, path);
     for (int tries = 0; tries <= REDIRECTS_MAX + 1; tries++) {
         const char *headers[] = {ACCEPT, !away && r->bearer[0] ? r->bearer : NULL, NULL};
@@ -132,7 +150,8 @@ static enum err_code get(struct registry *r, const char *path, int fd, struct er
             r->budget -= reply.reply_len;
             return E_OK;
         }
-        if (reply.status == 401 && !away && !r->bearer[0]) {
+        if (reply.status == 401 && !away && !asked) {
+            asked = true;
             rc = get_token(r, reply.authenticate, err);
         } else if ((reply.status == 307 || reply.status == 302 || reply.status == 308) &&
                    (strncmp(reply.location, "https://", 8) == 0 ||
