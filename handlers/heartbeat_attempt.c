@@ -4,6 +4,9 @@
 #include "handlers/view.h"
 #include "server/app.h"
 
+static const char *const phase_words[] = {
+    [HEARTBEAT_ATTEMPT_PHASE_PULLING] = "pulling", [HEARTBEAT_ATTEMPT_PHASE_RUNNING] = "running"};
+
 static enum op_next answer(struct op *op)
 {
     const struct in_heartbeat_attempt *in = op->in;
@@ -27,7 +30,15 @@ static enum op_next parse(struct op *op)
     struct sql_attempt_heartbeat *call = arena_alloc(op->arena, sizeof(*call));
 
     *call = (struct sql_attempt_heartbeat){
-        .id = in->attempt, .provider = op->who.provider, .lease_s = (int32_t)op->app->lease_s};
+        .id = in->attempt,
+        .provider = op->who.provider,
+        .lease_s = (int32_t)op->app->lease_s,
+        .phase = text_of(in->has_phase ? phase_words[in->phase] : NULL),
+        .has_pulled_bytes = in->has_pulled_bytes,
+        .pulled_bytes = in->pulled_bytes,
+        .has_image_bytes = in->has_image_bytes,
+        .image_bytes = in->image_bytes,
+    };
     return op_call(op, SQL_ATTEMPT_HEARTBEAT, call, key_of(in->attempt), key_of(in->attempt),
                    answer);
 }

@@ -157,6 +157,14 @@ void put_int(struct json_out *o, const char *name, int64_t v)
     add(o, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, v));
 }
 
+void put_count(struct json_out *o, const char *name, bool has, int64_t v)
+{
+    if (has)
+        put_int(o, name, v);
+    else
+        put_null(o, name);
+}
+
 void put_decimal(struct json_out *o, const char *name, int64_t v)
 {
     char text[24];

@@ -39,6 +39,8 @@ void put_string(struct json_out *o, const char *name, const char *s);
 /** JSON text as it is. */
 void put_raw(struct json_out *o, const char *name, struct text json);
 void put_null(struct json_out *o, const char *name);
+/** An integer, or null where there is none. */
+void put_count(struct json_out *o, const char *name, bool has, int64_t v);
 void put_bool(struct json_out *o, const char *name, bool v);
 void put_int(struct json_out *o, const char *name, int64_t v);
 /** A number as a decimal string: units. */

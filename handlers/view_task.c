@@ -137,6 +137,9 @@ void view_attempt(struct json_out *o, const char *name, struct uuid task,
     put_id(o, "provider", ID_PROVIDER, r->provider);
     put_int(o, "epoch", r->epoch);
     put_text(o, "status", r->state);
+    put_text(o, "phase", r->phase);
+    put_count(o, "pulled_bytes", r->has_pulled_bytes, r->pulled_bytes);
+    put_count(o, "image_bytes", r->has_image_bytes, r->image_bytes);
     put_error(o, r->error_code, r->error_message.s ? r->error_message : r->reason);
     put_id(o, "response", ID_RESPONSE, r->response);
     put_time(o, "started_at", r->started_at);

@@ -83,23 +83,28 @@ SELECT a.task_id AS task, t.source_id AS source, a.state, a.epoch, s.manifest_ha
   FROM attempt a JOIN task t ON t.id = a.task_id JOIN source s ON s.id = t.source_id WHERE a.id = $1 AND a.provider_id = $2;
 
 -- name: attempt_heartbeat
--- Extends a live lease; tells the worker to stop when the attempt or its task has ended.
+-- Extends a live lease; tells the worker to stop when the attempt or its task has ended. What it says of its progress
+-- stands until it says something else.
 -- class: write
--- params: id uuid, provider uuid, lease_s int4
+-- params: id uuid, provider uuid, lease_s int4, phase text?, pulled_bytes int8?, image_bytes int8?
 -- returns: call int4, outcome text, lease_until time, stop bool, reason text
 -- lock: attempt
 SELECT id FROM attempt WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.*, n.at FROM unnest($1::uuid[], $2::uuid[], $3::int4[]) WITH ORDINALITY AS u(id, provider, lease_s, o),
-           (SELECT ogpu_now() AS at) n
+    SELECT (o - 1)::int4 AS call, u.*, n.at
+      FROM unnest($1::uuid[], $2::uuid[], $3::int4[], $4::text[], $5::int8[], $6::int8[])
+           WITH ORDINALITY AS u(id, provider, lease_s, phase, pulled_bytes, image_bytes, o), (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
     SELECT c.*, a.state, a.lease_until, t.expires_at,
            CASE WHEN a.id IS NULL THEN 'attempt_not_found' ELSE 'ok' END AS fate,
            (a.state = 'live' AND a.lease_until > c.at AND t.expires_at > c.at) AS alive
       FROM c LEFT JOIN attempt a ON a.id = c.id AND a.provider_id = c.provider LEFT JOIN task t ON t.id = a.task_id
 ), u AS (
-    UPDATE attempt SET lease_until = LEAST(GREATEST(f.lease_until, f.at + f.lease_s * interval '1 second'), f.expires_at)
+    UPDATE attempt SET lease_until = LEAST(GREATEST(f.lease_until, f.at + f.lease_s * interval '1 second'), f.expires_at),
+           phase = COALESCE(f.phase, attempt.phase),
+           pulled_bytes = CASE WHEN f.phase IS NULL THEN attempt.pulled_bytes WHEN f.phase = 'pulling' THEN f.pulled_bytes END,
+           image_bytes = CASE WHEN f.phase IS NULL THEN attempt.image_bytes WHEN f.phase = 'pulling' THEN f.image_bytes END
       FROM f WHERE attempt.id = f.id AND f.alive
 )
 SELECT call, fate AS outcome,

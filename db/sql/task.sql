@@ -129,9 +129,11 @@ SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.inp
 -- name: task_attempts
 -- class: read
 -- params: id uuid, account int8
--- returns: found bool, id uuid?, epoch int4?, provider uuid?, state text?, started_at time?, lease_until time?, ended_at time?, error_code text?, error_message text?, response uuid?, seq int4?, reason text?
+-- returns: found bool, id uuid?, epoch int4?, provider uuid?, state text?, started_at time?, lease_until time?, ended_at time?, error_code text?, error_message text?, response uuid?, seq int4?, reason text?, phase text?, pulled_bytes int8?, image_bytes int8?
 SELECT true AS found, a.id, a.epoch, a.provider_id AS provider, a.state, ogpu_us(a.started_at) AS started_at, ogpu_us(a.lease_until) AS lease_until,
-       ogpu_us(a.ended_at) AS ended_at, a.error_code, a.error_message, r.id AS response, r.seq, r.reason
+       ogpu_us(a.ended_at) AS ended_at, a.error_code, a.error_message, r.id AS response, r.seq, r.reason,
+       CASE WHEN a.state = 'live' THEN a.phase END AS phase, CASE WHEN a.state = 'live' THEN a.pulled_bytes END AS pulled_bytes,
+       CASE WHEN a.state = 'live' THEN a.image_bytes END AS image_bytes
   FROM task t LEFT JOIN attempt a ON a.task_id = t.id LEFT JOIN response r ON r.attempt_id = a.id
  WHERE t.id = $1 AND t.account_id = $2 ORDER BY a.epoch;
 

@@ -230,6 +230,17 @@ test('a task lives', async () => {
     assert.equal(early.json.code, 'TASK_NOT_DONE');
     assert.equal(early.headers.get('retry-after'), '1');
     expect(await provider.post(claim.urls.heartbeat), 200);
+    const at = async () => { const [a] = expect(await client.get(task.urls.attempts), 200).data; return [a.phase, a.pulled_bytes, a.image_bytes]; };
+    assert.deepEqual(await at(), [null, null, null]);
+    expect(await provider.post(claim.urls.heartbeat, { phase: 'pulling', pulled_bytes: 5, image_bytes: 2 ** 40 }), 200);
+    assert.deepEqual(await at(), ['pulling', 5, 2 ** 40]);
+    expect(await provider.post(claim.urls.heartbeat, {}), 200);
+    assert.deepEqual(await at(), ['pulling', 5, 2 ** 40], 'silence changes nothing');
+    expect(await provider.post(claim.urls.heartbeat, { phase: 'running', pulled_bytes: 5 }), 200);
+    assert.deepEqual(await at(), ['running', null, null]);
+    for (const wrong of [{ phase: 'sleeping' }, { pulled_bytes: -1 }, { image_bytes: 1.5 }, { pulled: 1 }]) {
+        assert.equal((await provider.post(claim.urls.heartbeat, wrong)).status, 422, JSON.stringify(wrong));
+    }
     const done = await provider.answer(claim, Buffer.from('hello'));
     expect(done, 202);
     const outputs = [{ name: 'x', media_type: 'text/plain', size: 5, sha256: sha256('hello') }];

@@ -79,13 +79,22 @@ test('published, claimed, pulled, run, accepted; the failure that upstream swall
         OGPU_MASTER: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', OGPU_WORK_DIR: join(home, 'work'), OGPU_UID_BASE: String(base),
         OGPU_PRIVATE_REGISTRIES: 'true',
     });
+    let go;
+    hub.hold = new Promise((done) => { go = done; });
     const good = await submit(source, 'double');
+    const attempts = async () => expect(await client.get(`/v1/tasks/${good.id}/attempts`), 200).data[0];
+    const pulling = await eventually(async () => { const a = await attempts(); return a?.pulled_bytes > 0 && a; }, 'the image on its way', 20_000);
+    assert.equal(pulling.phase, 'pulling');
+    assert.ok(pulling.image_bytes > pulling.pulled_bytes, `${pulling.pulled_bytes} of ${pulling.image_bytes}`);
+    go();
     const task = await eventually(async () => {
         const t = expect(await client.get(`/v1/tasks/${good.id}?wait=10`), 200);
         return t.finished_at && t;
     }, 'end of the task', 40_000);
     assert.equal(task.status, 'succeeded');
     assert.equal(JSON.parse((await client.get(task.result.outputs[0].url)).bytes).result, 42);
+    const ended = await attempts();
+    assert.deepEqual([ended.phase, ended.pulled_bytes, ended.image_bytes], [null, null, null], 'an ended attempt is at nothing');
     const bad = await submit(source, 'fail');
     const attempt = await eventually(async () => expect(await client.get(`/v1/tasks/${bad.id}/attempts`), 200).data.find((a) => a.status === 'failed'),
         'a failed attempt', 20_000);

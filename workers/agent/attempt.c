@@ -123,6 +123,8 @@ static enum err_code get_image(struct slot *s, const struct software *software, 
         .public_only = !s->agent->options->private_registries,
         .stop = slot_stopped,
         .stop_ctx = s,
+        .progress = slot_pulling,
+        .progress_ctx = s,
     };
     software_want(software, &want);
     return image_get(&s->agent->shop.images, &want, image, a, err);
@@ -192,6 +194,7 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
     *v = (struct verdict){"start_failure", false};
     log_info("run_begins", "attempt=%s task=%s source=%.*s warm=%d", c->attempt, c->task,
              (int)c->source.name.n, c->source.name.s, seat->hit);
+    slot_running(s);
     rc = run_seated(s, &image, &job, r, err);
     if (rc == E_BAD_MANIFEST && job.card)
         *v = (struct verdict){"image_refused", true};

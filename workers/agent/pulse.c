@@ -6,27 +6,39 @@
 #include "lib/log.h"
 #include "workers/agent/slot.h"
 
-#define RETRY_US 1000000
+#define RETRY_US   1000000
+#define PULLING_US 2000000
 
-static int64_t beat_interval_us(int64_t lease_s)
+/* A heartbeat that is due. */
+struct beat {
+    char attempt[ID_TEXT_MAX];
+    int64_t lease_s;
+    struct slot_progress progress;
+};
+
+/* Somebody may watch an image come in; otherwise the lease is all that counts. */
+static int64_t beat_interval_us(const struct beat *b)
 {
-    int64_t us = lease_s * 1000000 / 3;
+    int64_t us = b->lease_s * 1000000 / 3;
+    if (b->progress.phase && strcmp(b->progress.phase, "pulling") == 0 && us > PULLING_US)
+        us = PULLING_US;
     return us > 200000 ? us : 200000;
 }
 
 /* What is due for this slot; false when nothing is. */
-static bool due(struct slot *s, char attempt[ID_TEXT_MAX], int64_t *lease_s)
+static bool due(struct slot *s, struct beat *b)
 {
     int64_t now = clock_mono_us();
     pthread_mutex_lock(&s->mutex);
     bool live = s->live && atomic_load(&s->cause) == STOP_NO;
     bool lost = live && now >= s->lease_end_us;
     bool yes = live && !lost && now >= s->next_beat_us;
-    memcpy(attempt, s->attempt, ID_TEXT_MAX);
-    *lease_s = s->lease_s;
+    memcpy(b->attempt, s->attempt, ID_TEXT_MAX);
+    b->lease_s = s->lease_s;
+    b->progress = s->progress;
     pthread_mutex_unlock(&s->mutex);
     if (lost) {
-        log_warn("lease_lost", "attempt=%s", attempt);
+        log_warn("lease_lost", "attempt=%s", b->attempt);
         atomic_fetch_add(&s->agent->stats.leases_lost, 1);
         slot_stop(s, STOP_LEASE);
     }
@@ -53,28 +65,44 @@ static bool still_same(struct slot *s, const char *attempt)
     return same;
 }
 
+/* NULL when there is nothing to say. */
+static json_t *body_of(const struct slot_progress *p)
+{
+    if (!p->phase)
+        return NULL;
+    json_t *body = json_pack("{s:s}", "phase", p->phase);
+    if (strcmp(p->phase, "pulling") == 0)
+        json_object_set_new(body, "pulled_bytes", json_integer(p->pulled));
+    if (p->of > 0)
+        json_object_set_new(body, "image_bytes", json_integer(p->of));
+    return body;
+}
+
 static void beat(struct agent *a, struct slot *s)
 {
-    char attempt[ID_TEXT_MAX];
     char path[96];
-    int64_t lease_s;
+    struct beat b;
     struct err err;
     struct api_reply reply;
-    if (!due(s, attempt, &lease_s))
+    if (!due(s, &b))
         return;
+    const char *attempt = b.attempt;
     int64_t asked = clock_mono_us();
-    int64_t patience = lease_s * 1000 / 4;
+    int64_t patience = b.lease_s * 1000 / 4;
     snprintf(path, sizeof(path), "/v1/attempts/%s/heartbeat", attempt);
-    struct api_request q = {
-        .method = "POST", .path = path, .timeout_ms = patience > 5000 ? 5000 : patience};
+    struct api_request q = {.method = "POST",
+                            .path = path,
+                            .body = body_of(&b.progress),
+                            .timeout_ms = patience > 5000 ? 5000 : patience};
     enum err_code rc = api_call(&a->pulse_api, &q, &reply, &err);
+    json_decref(q.body);
     if (rc == E_OK && reply.status == 200) {
         const char *reason = json_string_value(json_object_get(reply.body, "reason"));
         if (json_is_true(json_object_get(reply.body, "stop")) && still_same(s, attempt)) {
             log_info("attempt_stopped", "attempt=%s reason=%s", attempt, reason ? reason : "");
             slot_stop(s, STOP_TOLD);
         } else {
-            extend(s, attempt, asked, asked + beat_interval_us(lease_s));
+            extend(s, attempt, asked, asked + beat_interval_us(&b));
         }
     } else if (api_may_retry(rc, &reply)) {
         log_warn("heartbeat_failed", "attempt=%s status=%d why=%s", attempt, reply.status,

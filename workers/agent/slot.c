@@ -88,6 +88,7 @@ void slot_begin(struct slot *s, const char *attempt, int64_t lease_s)
     s->lease_s = lease_s;
     s->lease_end_us = now + lease_s * 1000000;
     s->next_beat_us = now + lease_s * 1000000 / 3;
+    s->progress = (struct slot_progress){0};
     s->live = true;
     pthread_mutex_unlock(&s->mutex);
 }
@@ -96,6 +97,25 @@ void slot_end(struct slot *s)
 {
     pthread_mutex_lock(&s->mutex);
     s->live = false;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void slot_pulling(void *ctx, int64_t fetched, int64_t of)
+{
+    struct slot *s = ctx;
+    pthread_mutex_lock(&s->mutex);
+    if (!s->progress.phase)
+        s->next_beat_us = clock_mono_us(); /* who waits for the task learns at once why */
+    s->progress = (struct slot_progress){"pulling", fetched, of};
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void slot_running(struct slot *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    if (s->progress.phase)
+        s->next_beat_us = clock_mono_us(); /* no more pulling; without that the next beat will do */
+    s->progress = (struct slot_progress){.phase = "running"};
     pthread_mutex_unlock(&s->mutex);
 }
 

@@ -22,6 +22,13 @@ enum stop_cause {
     STOP_CARD,  /**< its card failed, or it used more of it than it may */
 };
 
+/** What the attempt in hand is at, as its heartbeats say. */
+struct slot_progress {
+    const char *phase; /**< "pulling", "running", or NULL: nothing to say yet */
+    int64_t pulled;    /**< bytes of the image */
+    int64_t of;        /**< of so many; 0: not known */
+};
+
 struct agent;
 
 /** One attempt at a time, in a thread of its own; the pulse thread keeps its lease. */
@@ -40,6 +47,7 @@ struct slot {
     int64_t lease_s;
     int64_t lease_end_us; /**< monotonic */
     int64_t next_beat_us;
+    struct slot_progress progress;
     struct card_hold card; /**< its lease is the slot thread's own; code and text are guarded */
 };
 
@@ -86,6 +94,13 @@ bool slot_stopped(void *ctx);
 /** Begin and end an attempt as far as its lease goes. */
 void slot_begin(struct slot *s, const char *attempt, int64_t lease_s);
 void slot_end(struct slot *s);
+
+/** The image is not here yet: tell the gateway how far it is. As image_want.progress. @ctx struct
+ * slot * */
+void slot_pulling(void *ctx, int64_t fetched, int64_t of);
+
+/** The source is about to run. */
+void slot_running(struct slot *s);
 
 /** Monotonic time at which the lease ends. */
 int64_t slot_lease_end(struct slot *s);

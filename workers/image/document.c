@@ -63,6 +63,13 @@ const char *document_choose(const json_t *index)
     return NULL;
 }
 
+/* For progress alone: nothing is refused for a size that is not true, the digest decides. */
+static int64_t size_of(const json_t *row)
+{
+    int64_t size = json_integer_value(json_object_get(row, "size"));
+    return size > 0 && size < (int64_t)1 << 46 ? size : 0;
+}
+
 enum err_code document_read(const json_t *v, struct document *out, struct err *err)
 {
     struct document m = {.config = text(json_object_get(v, "config"), "digest")};
@@ -73,12 +80,14 @@ enum err_code document_read(const json_t *v, struct document *out, struct err *e
         return err_set(err, E_BAD_MANIFEST, "the digest is not that of an image manifest");
     const json_t *layers = json_object_get(v, "layers");
     size_t n = json_array_size(layers);
+    m.bytes = size_of(json_object_get(v, "config"));
     if (n == 0 || n > DOCUMENT_LAYERS_MAX)
         return err_set(err, E_BAD_MANIFEST, "image has %zu layers; 1 to %d are carried", n,
                        DOCUMENT_LAYERS_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(layers, i);
         m.layers[i] = text(row, "digest");
+        m.bytes += size_of(row);
         if (!blobs_digest_ok(m.layers[i]) ||
             !one_of(text(row, "mediaType"), layer_types, ARRAY_LEN(layer_types)))
             return err_set(err, E_BAD_MANIFEST, "image layer %zu is of a kind we do not unpack",

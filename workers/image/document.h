@@ -14,6 +14,7 @@ struct document {
     const char *config;
     const char *layers[DOCUMENT_LAYERS_MAX];
     size_t layer_count;
+    int64_t bytes; /**< of configuration and layers together, as the manifest has it */
 };
 
 /** Read an image manifest (OCI or Docker schema 2). @return E_BAD_MANIFEST with the reason. */

@@ -45,6 +45,12 @@ struct image_want {
     bool public_only;         /**< take nothing from this machine or its networks */
     bool (*stop)(void *ctx);  /**< true ends a download; NULL for never */
     void *stop_ctx;
+    /**
+     * Told while the image is not in the cache: bytes fetched so far, of so many in all (0: not
+     * known). NULL: nobody listens.
+     */
+    void (*progress)(void *ctx, int64_t fetched, int64_t of);
+    void *progress_ctx;
 };
 
 #define IMAGE_WORDS_MAX 64

@@ -27,8 +27,21 @@ struct registry {
     struct http_client *http;
     char base[URL_MAX]; /* "https://host/v2/name" */
     char bearer[6144];  /* "Authorization: Bearer …", or "" */
-    int64_t budget;     /* bytes we still take */
+    int64_t of;         /* bytes of the image in all, once its manifest is read; else 0 */
+    int64_t fetched;    /* bytes of complete answers */
+    int fd;             /* where the answer in hand goes */
+    int64_t limit;      /* bytes that we take, all answers together */
 };
+
+/* While an answer comes in: tell how far we are, ask whether to go on. As http_call.stop. */
+static bool tick(void *ctx)
+{
+    const struct registry *r = ctx;
+    struct stat st;
+    if (r->want->progress && fstat(r->fd, &st) == 0)
+        r->want->progress(r->want->progress_ctx, r->fetched + st.st_size, r->of);
+    return r->want->stop && r->want->stop(r->want->stop_ctx);
+}
 
 static bool is_loopback(const char *host, size_t n)
 {
@@ -134,12 +147,13 @@ static enum err_code get(struct registry *r, const char *path, int fd, struct er
                                  .url = url,
                                  .headers = headers,
                                  .timeout_ms = BLOB_TIMEOUT_MS,
-                                 .max_reply = (size_t)r->budget,
+                                 .max_reply = (size_t)(r->limit - r->fetched),
                                  .reply_fd = fd,
-                                 .stop = r->want->stop,
-                                 .stop_ctx = r->want->stop_ctx,
+                                 .stop = tick,
+                                 .stop_ctx = r,
                                  .public_only = r->want->public_only};
         struct http_reply reply = {0};
+        r->fd = fd;
         if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
             return err_set(err, E_IO, "cannot reset a download: %s", strerror(errno));
         enum err_code rc = http_do(r->http, &call, &reply, err);
@@ -147,7 +161,7 @@ static enum err_code get(struct registry *r, const char *path, int fd, struct er
         if (rc != E_OK)
             return rc;
         if (reply.status == 200) {
-            r->budget -= reply.reply_len;
+            r->fetched += reply.reply_len;
             return E_OK;
         }
         if (reply.status == 401 && !away && !asked) {
@@ -198,6 +212,8 @@ static enum err_code pull_parts(struct registry *r, int dir, const json_t *doc, 
     struct document m;
     enum err_code rc = document_read(doc, &m, err);
     if (rc == E_OK)
+        r->of = r->fetched + m.bytes;
+    if (rc == E_OK)
         rc = pull(r, dir, "blobs", m.config, err);
     for (size_t i = 0; rc == E_OK && i < m.layer_count; i++)
         rc = pull(r, dir, "blobs", m.layers[i], err);
@@ -207,7 +223,7 @@ static enum err_code pull_parts(struct registry *r, int dir, const json_t *doc, 
 enum err_code blobs_from_registry(int dir, const struct image_want *want,
                                   const struct image_limits *limits, struct err *err)
 {
-    struct registry r = {.want = want, .http = want->http, .budget = limits->packed_bytes};
+    struct registry r = {.want = want, .http = want->http, .limit = limits->packed_bytes};
     json_t *doc = NULL;
     enum err_code rc = base_of(want->reference, r.base, err);
     if (rc == E_OK)

@@ -185,6 +185,27 @@ static enum err_code fill(int dir, const struct image_store *st, const struct im
     return rc;
 }
 
+static void tell_pulling(const struct image_want *want)
+{
+    if (want->progress)
+        want->progress(want->progress_ctx, 0, 0);
+}
+
+/* One of those who want an image makes it; the others wait here. */
+static int lock_image(const struct image_store *st, const struct image_want *want)
+{
+    char path[IMAGE_PATH_MAX + 128];
+    snprintf(path, sizeof(path), "%s/locks/%s", st->dir, want->digest + 7);
+    int lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
+        return lock;
+    tell_pulling(want);
+    if (flock(lock, LOCK_EX) == 0)
+        return lock;
+    close(lock);
+    return -1;
+}
+
 static enum err_code build(const struct image_store *st, const struct image_want *want,
                            const char *to, struct err *err)
 {
@@ -196,6 +217,7 @@ static enum err_code build(const struct image_store *st, const struct image_want
         return rc;
     int64_t size = 0;
     int64_t begun = clock_mono_us();
+    tell_pulling(want);
     log_info("image_pulling", "digest=%s from=%s", want->digest,
              want->reference ? want->reference : "blob");
     rc = fill(dir, st, want, &size, err);
@@ -248,13 +270,9 @@ enum err_code image_get(const struct image_store *st, const struct image_want *w
     const char *at = want->reference ? strrchr(want->reference, '@') : NULL;
     if (want->reference && (!at || strcmp(at + 1, want->digest) != 0))
         return err_set(err, E_BAD_MANIFEST, "image reference and image digest are not the same");
-    snprintf(path, sizeof(path), "%s/locks/%s", st->dir, want->digest + 7);
-    int lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (lock < 0 || flock(lock, LOCK_EX) != 0) {
-        if (lock >= 0)
-            close(lock);
+    int lock = lock_image(st, want);
+    if (lock < 0)
         return err_set(err, E_IO, "cannot lock the image: %s", strerror(errno));
-    }
     snprintf(path, sizeof(path), "%s/images/%s", st->dir, want->digest + 7);
     bool made = access(path, F_OK) != 0;
     enum err_code rc = made ? build(st, want, path, err) : E_OK;
