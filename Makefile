@@ -127,9 +127,9 @@ $(BUILD)/gen/api.c $(BUILD)/gen/api.h &: $(API_IN) tools/gen_api.mjs $(wildcard 
 	@mkdir -p $(BUILD)/gen
 	$(NODE) tools/gen_api.mjs $(BUILD)/gen
 
-$(BUILD)/gen/invariants.c: auditor/invariants.sql tools/gen_invariants.mjs | $(NODE_READY)
+$(BUILD)/gen/invariants.c: $(wildcard auditor/*.sql) tools/gen_invariants.mjs | $(NODE_READY)
 	@mkdir -p $(@D)
-	$(NODE) tools/gen_invariants.mjs $< $@
+	$(NODE) tools/gen_invariants.mjs $(filter %.sql,$^) $@
 
 # Contracts are compiled by npm solc; deploying and testing need nothing but these two files.
 $(BUILD)/contracts/Settlement.json $(BUILD)/contracts/Vault.json &: $(wildcard contracts/*.sol) \

@@ -11,7 +11,7 @@ struct invariant {
     const char *sql;
 };
 
-/** Generated from auditor/invariants.sql, in its order. */
+/** Generated from the SQL files of this folder, in their order. */
 extern const struct invariant invariants[];
 extern const size_t invariant_count;
 

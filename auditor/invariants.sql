@@ -2,6 +2,7 @@
 -- What always holds (docs/ARCHITECTURE.md, "Invariants"). Each query returns no row on healthy books; a row is a finding and
 -- names the object. Written against the tables alone, by other code than the gateway's. Run in one REPEATABLE READ snapshot.
 -- Times are judged by the database's own clock.
+-- What concerns the way to the chain and the forced exit stands in settling.sql.
 
 -- name: balance_equals_entries
 -- An account's five buckets are the sums of its ledger entries.
@@ -100,6 +101,7 @@ SELECT task_id::text AS id, COALESCE(from_status, 'nothing') || ' to ' || to_sta
      WHEN 'rejected' THEN from_status = 'verifying' AND to_status IN ('queued', 'running', 'verifying', 'failed')
      WHEN 'canceled' THEN from_status = 'queued' AND to_status = 'canceled'
      WHEN 'expired' THEN from_status IN ('queued', 'running', 'verifying') AND to_status = 'expired'
+     WHEN 'exit' THEN from_status IN ('queued', 'running', 'verifying') AND to_status = 'canceled'
      WHEN 'attempt_failed' THEN from_status IN ('running', 'verifying') AND to_status IN ('queued', 'running', 'verifying', 'failed')
      WHEN 'attempt_lapsed' THEN from_status IN ('running', 'verifying') AND to_status IN ('queued', 'running', 'verifying', 'failed')
      WHEN 'attempt_released' THEN from_status IN ('running', 'verifying') AND to_status IN ('queued', 'running', 'verifying', 'failed')
@@ -294,22 +296,6 @@ SELECT COALESCE(b.id::text, f.epoch::text, c.id::text) AS id, 'event ' || COALES
 UNION ALL
 SELECT e.ref::text, e.kind || ' is carried by a ' || b.state || ' batch' FROM ledger_entry e JOIN batch b ON b.id = e.batch_id WHERE b.state IN ('voided', 'dropped');
 
--- name: exits_come_from_the_chain
--- Deposits leave the books when and only when the chain has paid them back, in an exit that has begun; its account is marked.
-SELECT COALESCE(c.id, e.ref)::text AS id, 'event ' || COALESCE(c.amount::text, '-') || ', entry ' || COALESCE(e.amount::text, '-') AS detail
-  FROM (SELECT * FROM chain_event WHERE kind = 'exited') c FULL JOIN (SELECT * FROM ledger_entry WHERE kind = 'exit') e ON e.ref = c.id
- WHERE c.amount IS DISTINCT FROM e.amount OR c.account_id IS DISTINCT FROM e.from_account OR NOT EXISTS (SELECT FROM chain_exit)
-    OR NOT EXISTS (SELECT FROM account a WHERE a.id = c.account_id AND a.exited_at IS NOT NULL)
-UNION ALL
-SELECT 'exit', 'begun on chain and not here, or the reverse' WHERE EXISTS (SELECT FROM chain_exit) <> EXISTS (SELECT FROM chain_event WHERE kind = 'exit_begun');
-
--- name: nothing_new_after_the_exit
--- Once the exit has begun no task, withdrawal or batch is made. A minute is left for gateways that were in the middle of one.
-SELECT x.id::text AS id, x.what AS detail
-  FROM chain_exit e, LATERAL (SELECT id, 'task' AS what FROM task WHERE created_at > e.at + interval '60 s'
-                              UNION ALL SELECT id, 'withdrawal' FROM withdrawal WHERE created_at > e.at + interval '60 s'
-                              UNION ALL SELECT id, 'batch' FROM batch WHERE created_at > e.at + interval '60 s') x;
-
 -- name: stake_is_its_events
 -- What an account has at stake is what its events come to, one after the other; a sanction takes first what unbonds.
 WITH RECURSIVE e AS MATERIALIZED (
@@ -332,24 +318,6 @@ SELECT COALESCE(s.account_id, l.account_id)::text AS id, 'stake ' || COALESCE(s.
        || ', events ' || COALESCE(l.locked || '/' || l.unbonding || '/' || l.sanctioned, '-') AS detail
   FROM stake s FULL JOIN l ON l.account_id = s.account_id
  WHERE (s.locked, s.unbonding, s.sanctioned) IS DISTINCT FROM (l.locked, l.unbonding, l.sanctioned);
-
--- name: a_nonce_serves_one_batch
-SELECT encode(sender, 'hex') || '/' || nonce AS id, count(DISTINCT batch_id) || ' batches' AS detail FROM chain_tx
- GROUP BY sender, nonce HAVING count(DISTINCT batch_id) > 1 OR count(*) FILTER (WHERE state IN ('mined', 'final')) > 1;
-
--- name: nonces_are_dense
-SELECT encode(sender, 'hex') AS id, min(nonce) || ' to ' || max(nonce) AS detail
-  FROM (SELECT sender, nonce FROM chain_tx UNION SELECT sender, nonce FROM chain_nonce WHERE state = 'foreign') n
- GROUP BY sender HAVING max(nonce) - min(nonce) + 1 <> count(*);
-
--- name: a_batch_is_settled_once
-SELECT b.id::text AS id, b.state AS detail FROM batch b
- WHERE (b.state IN ('confirmed', 'voided')) <> EXISTS (SELECT FROM chain_event c WHERE c.kind = 'settled' AND c.epoch = b.epoch AND c.tx_hash = b.tx_hash)
-    OR (SELECT count(*) FROM chain_tx t WHERE t.batch_id = b.id AND t.state IN ('mined', 'final')) > 1
-UNION ALL
-SELECT c.id::text, 'settled epoch ' || c.epoch || ' is nobody''s' FROM chain_event c
- WHERE c.kind = 'settled' AND NOT EXISTS (SELECT FROM batch b WHERE b.epoch = c.epoch AND b.state IN ('confirmed', 'voided'))
-   AND NOT EXISTS (SELECT FROM foreign_batch f WHERE f.epoch = c.epoch AND f.tx_hash = c.tx_hash);
 
 -- name: booked_means_final
 -- Nothing is booked beyond the last block that was seen as final.

@@ -9,11 +9,11 @@ enum attempt_state {
     ATTEMPT_LIVE,      /**< works under its lease */
     ATTEMPT_RESPONDED, /**< its response is being checked */
     ATTEMPT_WON,
-    ATTEMPT_BEATEN,   /**< another response was accepted first */
+    ATTEMPT_BEATEN,   /**< another response was accepted first, or the forced exit came first */
     ATTEMPT_REJECTED, /**< its response failed the checks */
     ATTEMPT_FAILED,   /**< the worker gave up */
     ATTEMPT_LAPSED,   /**< its lease ran out */
-    ATTEMPT_RELEASED, /**< handed back, or the claim's answer could not be delivered */
+    ATTEMPT_RELEASED, /**< handed back, the claim's answer was not delivered, or the exit began */
     ATTEMPT_STATE_COUNT
 };
 

@@ -26,6 +26,11 @@ static const struct task_edge edges[] = {
     {TASK_QUEUED, TASK_EV_EXPIRE, TASK_REST_NONE, TASK_EXPIRED, BY_KEEPER},
     {TASK_RUNNING, TASK_EV_EXPIRE, TASK_REST_NONE, TASK_EXPIRED, BY_KEEPER},
 
+    /* Nothing can be paid after it, so not even a response that came in time is judged. */
+    {TASK_QUEUED, TASK_EV_EXIT, TASK_REST_NONE, TASK_CANCELED, BY_CHAIN},
+    {TASK_RUNNING, TASK_EV_EXIT, TASK_REST_NONE, TASK_CANCELED, BY_CHAIN},
+    {TASK_VERIFYING, TASK_EV_EXIT, TASK_REST_NONE, TASK_CANCELED, BY_CHAIN},
+
     {TASK_RUNNING, TASK_EV_EXHAUST, TASK_REST_NONE, TASK_FAILED, BY_PROVIDER | BY_KEEPER},
     {TASK_VERIFYING, TASK_EV_EXHAUST, TASK_REST_NONE, TASK_FAILED, BY_CHECKER},
 };
@@ -41,7 +46,7 @@ static const char *const event_names[TASK_EVENT_COUNT] = {
     [TASK_EV_RESPOND] = "respond", [TASK_EV_PASS] = "pass",
     [TASK_EV_REJECT] = "reject",   [TASK_EV_ACCEPT] = "accept",
     [TASK_EV_CANCEL] = "cancel",   [TASK_EV_EXPIRE] = "expire",
-    [TASK_EV_EXHAUST] = "exhaust",
+    [TASK_EV_EXHAUST] = "exhaust", [TASK_EV_EXIT] = "exit",
 };
 
 bool task_is_open(enum task_status s)

@@ -28,6 +28,7 @@ enum task_event {
     TASK_EV_CANCEL,        /**< the client took it back */
     TASK_EV_EXPIRE,        /**< its time is over */
     TASK_EV_EXHAUST,       /**< the last attempt ended and too many have failed */
+    TASK_EV_EXIT,          /**< a forced exit has begun on chain: no answer can be paid any more */
     TASK_EVENT_COUNT
 };
 
@@ -39,7 +40,8 @@ enum task_actor {
     BY_CLIENT = 1,
     BY_PROVIDER = 2,
     BY_CHECKER = 4, /**< the checks of a response, in any gateway */
-    BY_KEEPER = 8
+    BY_KEEPER = 8,
+    BY_CHAIN = 16 /**< what the indexer booked */
 };
 
 struct task_edge {

@@ -12,6 +12,9 @@
 /* Debtors looked at in one round; there are none in a year without a theft. */
 #define DEBTORS_MAX 1000
 
+/* Tasks that an exit closes in one transaction. */
+#define CLOSE_MAX 200
+
 /* All book_… statements answer (call, outcome): one row type serves them. */
 #define SAME_ROW(name)                                                                          \
     _Static_assert(sizeof(struct sql_book_##name##_row) == sizeof(struct sql_book_settled_row), \
@@ -98,14 +101,66 @@ static enum err_code recover(struct indexer *ix, struct err *err)
     return E_OK;
 }
 
+/* One page of what an exit finds open. @n tasks looked at; 0: none is left */
+static enum err_code close_some(struct indexer *ix, size_t *n, struct err *err)
+{
+    const struct sql_due_exits in = {.max = CLOSE_MAX};
+    const struct sql_due_exits_row *due;
+    struct sql_task_exit *calls;
+    const void *rows;
+    size_t n_rows;
+    enum err_code rc = db_run(ix->db, SQL_DUE_EXITS, &in, 1, ix->arena, &rows, n, err);
+
+    if (rc != E_OK || *n == 0)
+        return rc;
+    due = rows;
+    calls = arena_alloc(ix->arena, *n * sizeof(*calls));
+    for (size_t i = 0; i < *n; i++)
+        calls[i].id = due[i].id;
+    return db_run(ix->db, SQL_TASK_EXIT, calls, *n, ix->arena, &rows, &n_rows, err);
+}
+
+/*
+ * An exit that has begun cancels all that is open. The cursor moves on after that only, and the
+ * mark comes last, so whatever a crash leaves open is closed by the next round. None that is new
+ * comes in between: book_exit_begun has seen to it.
+ */
+static enum err_code close_open(struct indexer *ix, struct err *err)
+{
+    const struct sql_exit_state in = {.one = true};
+    const struct sql_exit_closed mark = {.one = true};
+    const struct sql_exit_state_row *state;
+    const void *rows;
+    size_t n;
+    size_t closed = 0;
+    enum err_code rc = db_run(ix->db, SQL_EXIT_STATE, &in, 1, ix->arena, &rows, &n, err);
+
+    if (rc != E_OK || n == 0)
+        return rc;
+    state = rows;
+    if (state->closed)
+        return E_OK;
+    do {
+        rc = close_some(ix, &n, err);
+        closed += n;
+    } while (rc == E_OK && n > 0);
+    if (rc == E_OK)
+        rc = db_run(ix->db, SQL_EXIT_CLOSED, &mark, 1, ix->arena, &rows, &n, err);
+    if (rc == E_OK)
+        log_warn("exit_begun", "tasks_closed=%zu", closed);
+    return rc;
+}
+
 enum err_code indexer_book(struct indexer *ix, const struct rpc_log *logs, size_t n,
                            struct err *err)
 {
-    for (size_t i = 0; i < booking_count; i++) {
-        enum err_code rc = book_all(ix, &bookings[i], logs, n, err);
+    enum err_code rc;
 
+    for (size_t i = 0; i < booking_count; i++) {
+        rc = book_all(ix, &bookings[i], logs, n, err);
         if (rc != E_OK)
             return rc;
     }
-    return recover(ix, err);
+    rc = close_open(ix, err);
+    return rc == E_OK ? recover(ix, err) : rc;
 }

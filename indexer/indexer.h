@@ -33,7 +33,7 @@ MUST_CHECK enum err_code indexer_step(struct indexer *ix, uint64_t *booked, stru
 
 /**
  * Book the logs of blocks that are all final: registrations, then deposits, then settlements, then
- * claims. Safe twice.
+ * claims. When a forced exit has begun, every open task is closed before it returns. Safe twice.
  *
  * @logs  in chain order, of our two contracts
  */

@@ -96,7 +96,7 @@ WITH c AS MATERIALIZED (
       FROM unnest($1::uuid[], $2::uuid[], $3::int4[], $4::text[], $5::int8[], $6::int8[])
            WITH ORDINALITY AS u(id, provider, lease_s, phase, pulled_bytes, image_bytes, o), (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
-    SELECT c.*, a.state, a.lease_until, t.expires_at,
+    SELECT c.*, a.state, a.error_code, a.lease_until, t.expires_at,
            CASE WHEN a.id IS NULL THEN 'attempt_not_found' ELSE 'ok' END AS fate,
            (a.state = 'live' AND a.lease_until > c.at AND t.expires_at > c.at) AS alive
       FROM c LEFT JOIN attempt a ON a.id = c.id AND a.provider_id = c.provider LEFT JOIN task t ON t.id = a.task_id
@@ -110,7 +110,7 @@ WITH c AS MATERIALIZED (
 SELECT call, fate AS outcome,
        ogpu_us(CASE WHEN alive THEN LEAST(GREATEST(lease_until, at + lease_s * interval '1 second'), expires_at) ELSE COALESCE(lease_until, at) END) AS lease_until,
        NOT COALESCE(alive OR state = 'responded', false) AS stop,
-       COALESCE(CASE WHEN state = 'live' AND NOT alive THEN 'lapsed' ELSE state END, '') AS reason
+       COALESCE(CASE WHEN state = 'live' AND NOT alive THEN 'lapsed' WHEN error_code = 'exit_begun' THEN error_code ELSE state END, '') AS reason
   FROM f ORDER BY call;
 
 -- name: attempt_end
@@ -136,6 +136,7 @@ WITH c AS MATERIALIZED (
     SELECT c.*, t.id AS task, t.source_id AS source, t.account_id AS account, t.status, t.reward, t.version, t.live, t.failures, t.expires_at,
            CASE WHEN a.id IS NULL THEN 'attempt_not_found'
                 WHEN a.state = c.how THEN 'made'
+                WHEN a.error_code = 'exit_begun' THEN 'exit_begun'
                 WHEN a.state <> 'live' THEN 'lease_lost'
                 WHEN c.how = 'lapsed' AND a.lease_until > c.at THEN 'lease_lost'
                 ELSE 'ok' END AS fate,

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the indexer books beside chain.sql: claims, voided batches, the forced exit, stake, and facts without money. Final chain facts, each
+-- What the indexer books beside chain.sql and exit.sql: claims, voided batches, refunds of an exit, stake, and facts without money. Final chain facts, each
 -- once. Money that the chain pays out of turn leaves the account's own buckets first; what they do not hold is its debt to the house.
 
 -- name: book_claimed
@@ -93,23 +93,6 @@ WITH c AS MATERIALIZED (
       FROM (SELECT account_id, sum(back) AS back, sum(amount - back) AS stay FROM g GROUP BY account_id) q WHERE balance.account_id = q.account_id
 )
 SELECT call, CASE WHEN fate = 'not_found' THEN fate ELSE 'ok' END AS outcome FROM f ORDER BY call;
-
--- name: book_exit_begun
--- The forced exit has begun: from now on nothing is settled, so nothing new is taken (task_submit, withdrawal_create, batch_form).
--- class: slow
--- params: id uuid, block_no int8, log_index int4, tx_hash bytea, exit_at time
--- returns: call int4, outcome text
--- work:
-WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, ogpu_ts(u.exit_at) AS exit_at
-      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[]) WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, exit_at, o)
-), v AS (
-    INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, at) SELECT id, block_no, log_index, tx_hash, 'exit_begun', ogpu_now() FROM c
-    ON CONFLICT (tx_hash, log_index) DO NOTHING
-), x AS (
-    INSERT INTO chain_exit (exit_at, block_no, tx_hash, at) SELECT exit_at, block_no, tx_hash, ogpu_now() FROM c ON CONFLICT (one) DO NOTHING
-)
-SELECT call, 'ok' AS outcome FROM c ORDER BY call;
 
 -- name: book_exited
 -- The chain has paid an account's deposits back: available -> external. What its available money does not hold (frozen rewards,
@@ -220,10 +203,3 @@ WITH c AS MATERIALIZED (
     ON CONFLICT (tx_hash, log_index) DO NOTHING
 )
 SELECT call, 'ok' AS outcome FROM c ORDER BY call;
-
--- name: exit_state
--- Whether the forced exit has begun; one row when it has.
--- class: read
--- params: one bool
--- returns: exit_at time
-SELECT ogpu_us(exit_at) AS exit_at FROM chain_exit WHERE one = $1;

@@ -21,6 +21,7 @@ WITH c AS MATERIALIZED (
                 WHEN r.id IS NOT NULL AND r.signature = c.signature AND r.output_digest = c.output_digest THEN 'made'
                 WHEN r.id IS NOT NULL THEN 'already_responded'
                 WHEN a.epoch <> c.epoch THEN 'stale_epoch'
+                WHEN t.error_code = 'exit_begun' THEN 'exit_begun'
                 WHEN t.status NOT IN ('queued', 'running', 'verifying') OR t.expires_at <= c.at THEN 'task_closed'
                 WHEN a.state <> 'live' OR a.lease_until <= c.at THEN 'lease_lost'
                 WHEN EXISTS (SELECT FROM generate_series(0, length(c.blobs) / 32 - 1) g

@@ -10,7 +10,7 @@ import { withPostgres } from '../support/postgres.mjs';
 import { root, Sql } from '../support/sql.mjs';
 
 const binary = resolve(root, process.env.BUILD ?? 'build', 'bin', 'ogpu-auditor');
-const queries = new Map(readFileSync(join(root, 'auditor', 'invariants.sql'), 'utf8').split(/^-- name: /m).slice(1)
+const queries = new Map(['invariants', 'settling'].flatMap((file) => readFileSync(join(root, 'auditor', `${file}.sql`), 'utf8').split(/^-- name: /m).slice(1))
     .map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n'))]));
 
 let pgserver, sql, b;
@@ -81,26 +81,50 @@ const plants = {
     voids_come_from_the_chain: () => `UPDATE ledger_entry SET batch_id = '${b.voided.id}' WHERE kind = 'withdraw' AND batch_id IS NULL`,
     exits_come_from_the_chain: () => `UPDATE chain_event SET kind = 'exited' WHERE kind = 'deposited'`,
     nothing_new_after_the_exit: () => `INSERT INTO chain_exit VALUES (true, now(), 1, sha256('x'), now() - interval '1 hour')`,
+    the_exit_closes_everything: () => `INSERT INTO chain_exit VALUES (true, now(), 1, sha256('x'), now(), now() + interval '1 hour')`,
     stake_is_its_events: () => `UPDATE stake SET unbonding = unbonding + 1, locked = locked - 1`,
     a_nonce_serves_one_batch: () => `INSERT INTO chain_tx SELECT sha256('twin'), batch_id, sender, nonce, raw, max_fee, tip, 'mined', block_no, created_at, updated_at FROM chain_tx ORDER BY nonce LIMIT 1`,
     nonces_are_dense: () => `INSERT INTO chain_tx SELECT sha256('gap'), batch_id, sender, nonce + 2, raw, max_fee, tip, 'sent', NULL, created_at, updated_at FROM chain_tx ORDER BY nonce DESC LIMIT 1`,
+    signed_nonces_are_reserved: () => `DELETE FROM chain_nonce WHERE nonce = (SELECT max(nonce) FROM chain_nonce)`,
+    the_lane_has_no_gap: () => `DELETE FROM chain_tx WHERE nonce = (SELECT min(nonce) FROM chain_nonce)`,
+    parked_entries_wait: () => `INSERT INTO parked_entry SELECT ref, kind, 'refused', at, now() + interval '1 hour' FROM ledger_entry WHERE kind = 'accept' AND batch_id IS NOT NULL`,
     a_batch_is_settled_once: () => `UPDATE batch SET state = 'submitted'`,
     booked_means_final: () => `UPDATE chain_event SET block_no = 1000001 WHERE kind = 'settled'`,
     listed_accounts_are_registered: () => `UPDATE account SET chain_id = NULL WHERE id = ${b.second.id}; DELETE FROM chain_event WHERE kind = 'registered' AND account_id = ${b.master.id}`,
     blob_rights_have_owners: () => `UPDATE blob_ref SET owner = gen_random_uuid()::text WHERE kind = 'attempt'`,
 };
 
+// Rules that can be broken in more than one way.
+const further = [
+    ['the_exit_closes_everything', 'an attempt after it', () => `UPDATE task SET status = 'expired'; INSERT INTO chain_exit SELECT true, now(), 1, sha256('x'), min(started_at), min(started_at) FROM attempt`],
+    ['the_exit_closes_everything', 'an acceptance after it', () => `UPDATE task SET status = 'expired'; UPDATE attempt SET started_at = started_at - interval '1 day'; INSERT INTO chain_exit SELECT true, now(), 1, sha256('x'), at, at FROM (SELECT min(at) - interval '1 second' AS at FROM ledger_entry WHERE kind = 'accept') a`],
+    ['the_exit_closes_everything', 'never finished', () => `INSERT INTO chain_exit VALUES (true, now(), 1, sha256('x'), clock_timestamp() - interval '2 minutes')`],
+    ['the_exit_closes_everything', 'a task closed by no exit', () => `UPDATE task SET error_code = 'exit_begun' WHERE id = ${task('canceled')}`],
+    ['the_exit_closes_everything', 'an attempt blamed', () => `UPDATE attempt SET error_code = 'exit_begun' WHERE state = 'failed'`],
+    ['nothing_new_after_the_exit', 'a task one microsecond later', () => `INSERT INTO chain_exit SELECT true, now(), 1, sha256('x'), created_at - interval '1 us' FROM task ORDER BY created_at DESC LIMIT 1`],
+    ['signed_nonces_are_reserved', 'a transaction at another batch\'s nonce', () => `UPDATE chain_nonce SET batch_id = '${b.batch.id}'`],
+    ['signed_nonces_are_reserved', 'a dissolved batch that had signed', () => `UPDATE chain_nonce SET batch_id = NULL WHERE nonce = 0`],
+    ['signed_nonces_are_reserved', 'ours is final at a stranger\'s nonce', () => `UPDATE chain_tx SET state = 'final'; UPDATE chain_nonce SET state = 'foreign' WHERE nonce = 0`],
+    ['signed_nonces_are_reserved', 'two places of one batch', () => `INSERT INTO chain_nonce SELECT sender, nonce + 2, batch_id, state, at FROM chain_nonce WHERE nonce = 0`],
+    ['the_lane_has_no_gap', 'a hole', () => `INSERT INTO chain_nonce SELECT sender, nonce + 9, NULL, state, at FROM chain_nonce WHERE nonce = 0`],
+    ['parked_entries_wait', 'parked and carried by an older batch', () => `INSERT INTO parked_entry SELECT l.ref, l.kind, 'refused', b.created_at, b.created_at + interval '1 us' FROM ledger_entry l JOIN batch b ON b.id = l.batch_id`],
+    ['parked_entries_wait', 'no such entry', () => `INSERT INTO parked_entry VALUES (gen_random_uuid(), 'accept', 'refused', now(), now())`],
+    ['parked_entries_wait', 'not a payout', () => `INSERT INTO parked_entry SELECT ref, kind, 'refused', at, at FROM ledger_entry WHERE kind = 'freeze' LIMIT 1`],
+    ['parked_entries_wait', 'without a reason', () => `INSERT INTO parked_entry SELECT ref, kind, '', at, at FROM ledger_entry WHERE kind = 'withdraw' AND batch_id IS NULL LIMIT 1`],
+    ['parked_entries_wait', 'until before since', () => `INSERT INTO parked_entry SELECT ref, kind, 'refused', at, at - interval '1 us' FROM ledger_entry WHERE kind = 'withdraw' AND batch_id IS NULL LIMIT 1`],
+];
+
 test('every invariant has its corruption', () => assert.deepEqual(Object.keys(plants).sort(), [...queries.keys()].sort()));
 
-for (const name of queries.keys()) {
-    test(`planted: ${name}`, async () => {
+for (const [name, how, plant] of [...[...queries.keys()].map((name) => [name, '', plants[name]]), ...further]) {
+    test(`planted: ${name} ${how}`, async () => {
         const found = async () => (await sql.query(queries.get(name))).length;
         await sql.query('BEGIN');
         try {
             assert.equal(await found(), 0, 'healthy before');
             await sql.query(`DROP INDEX attempt_operator_once; ALTER TABLE ledger_entry DROP CONSTRAINT ledger_entry_pkey;
                 ALTER TABLE withdrawal DROP CONSTRAINT withdrawal_account_id_fkey`);
-            await sql.query(plants[name]());
+            await sql.query(plant());
             assert.notEqual(await found(), 0, 'caught by its own query');
         } finally {
             await sql.query('ROLLBACK');

@@ -61,7 +61,9 @@ export async function confirmBatch(w, final = true) {
 /** Books a sealed batch as final. */
 export async function bookBatch(w, { id, epoch, uuid, root }) {
     const event = chainEvent();
-    await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender: Buffer.alloc(20, 1), nonce: epoch - 1n, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
+    const sender = Buffer.alloc(20, 1);
+    const [{ nonce }] = await w.sql.write('nonce_reserve', { batch: uuid, sender, mined: 0n });
+    await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender, nonce, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
     const [{ increase_units: increase }] = await w.sql.query('SELECT increase_units FROM batch WHERE id = $1', [uuid]);
     await w.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n });

@@ -7,9 +7,9 @@
 
 #include "core/attempt_fsm.h"
 
-static const enum task_actor actors[] = {BY_CLIENT, BY_PROVIDER, BY_CHECKER, BY_KEEPER};
+static const enum task_actor actors[] = {BY_CLIENT, BY_PROVIDER, BY_CHECKER, BY_KEEPER, BY_CHAIN};
 
-/* 8 states × 7 events × 4 actors; a refusal must leave the output alone. */
+/* 8 states × 7 events × 5 actors; a refusal must leave the output alone. */
 static void test_every_combination_is_decided(void **state)
 {
     int allowed = 0;
@@ -34,7 +34,7 @@ static void test_every_combination_is_decided(void **state)
                 if (!attempt_holds_slot((enum attempt_state)s))
                     assert_int_equal(rc, E_LEASE_LOST);
             }
-    assert_int_equal(allowed, 9); /* 8 edges, one of them open to two actors */
+    assert_int_equal(allowed, 11); /* 8 edges, one open to two actors, one to three */
 }
 
 static void test_ends_and_penalties(void **state)

@@ -7,9 +7,9 @@
 
 #include "core/task_fsm.h"
 
-static const enum task_actor actors[] = {BY_CLIENT, BY_PROVIDER, BY_CHECKER, BY_KEEPER};
+static const enum task_actor actors[] = {BY_CLIENT, BY_PROVIDER, BY_CHECKER, BY_KEEPER, BY_CHAIN};
 
-/* 7 statuses × 9 events × 3 rests × 4 actors; a refusal must leave the output alone. */
+/* 7 statuses × 10 events × 3 rests × 5 actors; a refusal must leave the output alone. */
 static void test_every_combination_is_decided(void **state)
 {
     int allowed = 0;
@@ -35,7 +35,7 @@ static void test_every_combination_is_decided(void **state)
                     if (!task_is_open((enum task_status)s))
                         assert_int_equal(rc, E_TASK_CLOSED);
                 }
-    assert_int_equal(allowed, 22); /* 18 edges, four of them open to two actors */
+    assert_int_equal(allowed, 25); /* 21 edges, four of them open to two actors */
 }
 
 static void test_edges_name_each_case_once(void **state)
@@ -101,6 +101,29 @@ static void test_refusals_say_what_the_api_says(void **state)
                      E_INTERNAL);
 }
 
+/* The exit ends whatever is open, whatever else it waits for; nobody but the chain says so. */
+static void test_an_exit_cancels_what_is_open(void **state)
+{
+    (void)state;
+    for (int s = 0; s < TASK_STATUS_COUNT; s++) {
+        enum task_status to = TASK_STATUS_COUNT;
+        enum err_code rc =
+            task_next((enum task_status)s, TASK_EV_EXIT, TASK_REST_NONE, BY_CHAIN, &to, NULL);
+
+        assert_int_equal(rc, task_is_open((enum task_status)s) ? E_OK : E_TASK_CLOSED);
+        if (rc == E_OK)
+            assert_int_equal(to, TASK_CANCELED);
+    }
+    for (size_t a = 0; a < ARRAY_LEN(actors); a++) {
+        enum task_status to;
+
+        if (actors[a] != BY_CHAIN)
+            assert_int_equal(
+                task_next(TASK_QUEUED, TASK_EV_EXIT, TASK_REST_NONE, actors[a], &to, NULL),
+                E_SCOPE_DENIED);
+    }
+}
+
 static void test_names_read_back(void **state)
 {
     enum task_status s = TASK_STATUS_COUNT;
@@ -128,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_open_targets_agree_with_what_is_left),
         cmocka_unit_test(test_every_status_can_be_reached),
         cmocka_unit_test(test_refusals_say_what_the_api_says),
+        cmocka_unit_test(test_an_exit_cancels_what_is_open),
         cmocka_unit_test(test_names_read_back),
     };
 
