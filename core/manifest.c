@@ -325,12 +325,21 @@ static enum err_code read_software(const json_t *v, struct manifest *m, struct e
     return image ? read_image(image, m, err) : read_compose(compose, m, err);
 }
 
+/* Hosts behind the provider's proxy; without the member there is no network. */
+static enum err_code read_egress(const json_t *v, struct manifest *m, struct err *err)
+{
+    struct egress unused;
+
+    m->egress = v;
+    return v ? egress_read(v, &unused, err) : E_OK;
+}
+
 enum err_code manifest_read(const json_t *v, struct manifest *out, struct err *err)
 {
-    static const char *const known[] = {"name",        "description", "contract",     "image",
-                                        "compose",     "function",    "environments", "command",
-                                        "env",         "readiness",   "limits",       "min_reward",
-                                        "max_expiry_s"};
+    static const char *const known[] = {"name",         "description", "contract",     "image",
+                                        "compose",      "function",    "environments", "command",
+                                        "env",          "readiness",   "limits",       "min_reward",
+                                        "max_expiry_s", "egress"};
     struct manifest m = {.has_blob = false};
     enum err_code rc = only(v, "the manifest", known, ARRAY_LEN(known), err);
 
@@ -352,6 +361,8 @@ enum err_code manifest_read(const json_t *v, struct manifest *out, struct err *e
         rc = read_env(m.env, err);
     if (rc == E_OK)
         rc = read_limits(json_object_get(v, "limits"), &m.limits, err);
+    if (rc == E_OK)
+        rc = read_egress(json_object_get(v, "egress"), &m, err);
     if (rc == E_OK)
         rc = read_terms(v, &m, err);
     if (rc == E_OK)

@@ -2,6 +2,7 @@
 #ifndef CORE_MANIFEST_H
 #define CORE_MANIFEST_H
 
+#include "core/egress.h"
 #include "core/money.h"
 #include "lib/json.h"
 
@@ -43,6 +44,7 @@ struct manifest {
     const json_t *env;     /**< object of strings, or NULL */
     struct text readiness; /**< path that answers 200 when work is welcome; s NULL: TCP is enough */
     struct manifest_limits limits;
+    const json_t *egress;  /**< core/egress.h reads it; NULL: no network */
     struct wei min_reward; /**< at least 1 */
     int64_t max_expiry_s;
 };

@@ -186,16 +186,20 @@ test('withdrawals', async () => {
 
 test('manifests', async () => {
     const digest = `sha256:${'ab'.repeat(32)}`;
+    const hosts = ['models.example.org'];
+    const badEgress = [[], {}, { hosts }, { hosts, max_bytes: 0 }, { hosts, max_bytes: 2 ** 40 + 1 }, { hosts: [], max_bytes: 1 }, { hosts, max_bytes: 1, extra: 1 },
+        ...['10.0.0.1', '127.1', '[::1]', 'localhost', '*', '*.org', 'a.*.org', 'a.org:0', 'a.org:65536', 'xn--a.org', 'a_b.org', 'user@a.org'].map((h) => ({ hosts: [h], max_bytes: 1 }))];
     const bad = [{ name: '' }, { name: 'x'.repeat(101) }, { contract: 'shell' }, { environments: [] }, { environments: ['cpu', 'cpu'] }, { environments: ['tpu'] }, { image: {} }, { image: { digest } },
         { image: { digest: 'ab'.repeat(32), blob: 'ab'.repeat(32) } }, { image: { digest, reference: 'registry.example/echo:latest' } }, { image: { digest, reference: `registry.example/echo@sha256:${'cd'.repeat(32)}` } },
         { image: { digest, reference: `registry.example/echo@${digest}`, blob: 'ab'.repeat(32) } }, { image: { digest, reference: `UPPER.example/echo@${digest}` } }, { image: { digest, reference: `../etc@${digest}` } },
-        { limits: { memory_mb: 64 } }, { min_reward: 5 }, { max_expiry_s: 0 }, { command: [] }, { command: Array(65).fill('x') }, { env: { 'A B': 'x' } }, { env: { A: 1 } }, { extra: true }, { name: undefined }];
+        { limits: { memory_mb: 64 } }, { min_reward: 5 }, { max_expiry_s: 0 }, { command: [] }, { command: Array(65).fill('x') }, { env: { 'A B': 'x' } }, { env: { A: 1 } }, ...badEgress.map((egress) => ({ egress })), { extra: true }, { name: undefined }];
     for (const over of bad) {
         const reply = await client.post('/v1/sources', { manifest: manifest(over) });
         assert.equal(reply.status, 422, `${JSON.stringify(over)}: ${reply.bytes}`);
         assert.ok(['VALIDATION_ERROR', 'BAD_MANIFEST'].includes(reply.json.code));
     }
-    const good = manifest({ name: 'Ünïcode 源 😀', description: '', command: ['sh', '-c', 'echo "$A"'], env: { A: 'ä=b', _x: '' } });
+    const good = manifest({ name: 'Ünïcode 源 😀', description: '', command: ['sh', '-c', 'echo "$A"'], env: { A: 'ä=b', _x: '' },
+        egress: { hosts: [...hosts, '*.cdn.example.org:8443'], max_bytes: 2 ** 40 } });
     const made = expect(await client.post('/v1/sources', { manifest: good }), 201);
     assert.equal(made.manifest_hash, sha256(canonical(good)));
     assert.deepEqual(expect(await client.get(made.urls.self), 200).manifest, good);
