@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, BOX_SUPERVISOR_WORD) == 0)
-        return box_supervisor_main(3);
+        return box_supervisor_main(3, false);
     signal(SIGPIPE, SIG_IGN);
     if (strcmp(word, "cold") == 0 && argc == 7)
         return cold(argv);

@@ -14,6 +14,7 @@
 #include "lib/http.h"
 #include "workers/agent/gateways.h"
 #include "workers/agent/remote_signer.h"
+#include "workers/egress_terms.h"
 
 #define FREE_MIN_MB 1024
 #define SKEW_MAX_S  120
@@ -99,6 +100,26 @@ static void check_address(const char *value, const char *what, const char *fix,
     snprintf(r->detail, sizeof(r->detail), "%.60s%s", value, r->ok ? "" : " is no address");
 }
 
+/* Which sources that ask for a network would be served. */
+static void check_egress(const struct options *o, struct preflight_row *r)
+{
+    struct err err = {0};
+    struct egress_terms t;
+    *r = (struct preflight_row){
+        .what = "egress",
+        .fix = "set OGPU_EGRESS to none, or to listed with names (no addresses) and commas in "
+               "OGPU_EGRESS_HOSTS"};
+    r->ok = egress_terms_read(o, &t, &err) == E_OK;
+    r->skipped = r->ok && !t.listed;
+    if (!r->ok)
+        snprintf(r->detail, sizeof(r->detail), "%.150s", err.text);
+    else if (!t.listed)
+        snprintf(r->detail, sizeof(r->detail), "none: sources that ask for it are not served");
+    else
+        snprintf(r->detail, sizeof(r->detail), "%zu hosts, %zu of them may be private, %lld MiB",
+                 t.count, t.private_count, (long long)o->egress_mb);
+}
+
 /* How far our clock is from the answer's Date; false when it has none. */
 static bool skew_of(const struct http_reply *reply, int64_t *out)
 {
@@ -173,5 +194,6 @@ size_t checkup(const struct options *o, struct preflight_row *rows)
     check_address(o->settlement, "settlement contract",
                   "set L1_SETTLEMENT (and L1_CHAIN_ID) to what the gateway's operator publishes",
                   &rows[n++]);
+    check_egress(o, &rows[n++]);
     return n + check_gateways(o, rows + n);
 }

@@ -7,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/buf.h"
 #include "workers/contain/courier.h"
+#include "workers/contain/egress.h"
 #include "workers/device/edits.h"
 #include "workers/workshop.h"
 
@@ -30,6 +31,19 @@ static bool set_env(struct box_spec *s, const char *pair)
     return true;
 }
 
+/* The names that programs look for. Not ALL_PROXY: the proxy speaks HTTP, and what needs another
+ * protocol should say so itself. */
+static bool set_proxy(struct box_spec *s, const struct job *job)
+{
+    static const char *const pairs[] = {
+        "http_proxy=" EGRESS_URL,  "HTTP_PROXY=" EGRESS_URL,       "https_proxy=" EGRESS_URL,
+        "HTTPS_PROXY=" EGRESS_URL, "no_proxy=localhost,127.0.0.1", "NO_PROXY=localhost,127.0.0.1"};
+    bool ok = true;
+    for (size_t i = 0; ok && job->egress && i < ARRAY_LEN(pairs); i++)
+        ok = set_env(s, pairs[i]);
+    return ok;
+}
+
 static bool set_environment(struct box_spec *s, const struct image *image, const struct job *job,
                             struct arena *a)
 {
@@ -46,6 +60,7 @@ static bool set_environment(struct box_spec *s, const struct image *image, const
         const char *text = json_string_value(value);
         ok = ok && text && set_env(s, arena_printf(a, "%s=%s", name, text));
     }
+    ok = ok && set_proxy(s, job);
     ok = ok && edits_environment(job->card, s->env, BOX_ENV_MAX, &s->env_count, a);
     if (!ok || job->source->contract != CONTRACT_HTTP)
         return ok;
@@ -209,13 +224,16 @@ enum err_code job_run_in(const struct workshop *w, const struct image *image, co
         .readiness = job->source->readiness.s ? arena_text(a, job->source->readiness).s : NULL,
         .limits = limits_of(&job->source->limits),
         .input_count = job->input_count,
-        .keep = job->keep,
+        .keep = job->keep && !job->egress,
+        .egress = job->egress,
         .card = job->card,
     };
     struct buf input = {0};
     memcpy(s.inputs, job->inputs, sizeof(s.inputs));
     enum err_code rc = E_OK;
-    if (function && !function_ok(function))
+    if (job->source->egress && !job->egress)
+        rc = err_set(err, E_BAD_MANIFEST, "the source asks for a network, which is not agreed to");
+    else if (function && !function_ok(function))
         rc = err_set(err, E_BAD_MANIFEST, "the function's name is not one word");
     else if (!function && s.contract == BOX_HTTP)
         rc = err_set(err, E_BAD_MANIFEST, "the http contract needs a function's name");

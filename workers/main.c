@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "workers/commands.h"
 #include "workers/contain/box.h"
+#include "workers/contain/egress.h"
 #include "workers/device/scrub.h"
 #include "workers/options.h"
 
@@ -31,7 +32,7 @@ int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, BOX_SUPERVISOR_WORD) == 0)
-        return box_supervisor_main(3);
+        return box_supervisor_main(3, argc > 2 && strcmp(argv[2], EGRESS_WORD) == 0);
     log_open("ogpu-worker", LOG_LEVEL_INFO);
     if (strcmp(word, SCRUB_WORD) == 0 && argc == 3)
         return device_scrub_main(argv[2]);

@@ -44,6 +44,17 @@
              "folder of card locks, the same for all workers of a machine"),                       \
         BOOL("OGPU_SCRUB", scrub, "true", "zero a card's memory between tasks")
 
+#define EGRESS_ROWS                                                                                \
+    TEXT("OGPU_EGRESS", egress, "none",                                                            \
+         "sources that ask for a network: none, or listed: through a proxy to OGPU_EGRESS_HOSTS"), \
+        TEXT("OGPU_EGRESS_HOSTS", egress_hosts, "",                                                \
+             "hosts with commas: models.example.org, *.example.org, example.org:8443"),            \
+        INT("OGPU_EGRESS_MB", egress_mb, "1024", 1, 1048576,                                       \
+            "most that a source may ask for, for each run, in MiB"),                               \
+        TEXT("OGPU_PRIVATE_EGRESS", private_egress, "",                                            \
+             "those of them that may be in this machine and its networks: lets sources reach "     \
+             "them")
+
 #define LOCAL_ROWS                                                                               \
     CONFIG_ROW,                                                                                  \
         TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                                  \
@@ -56,7 +67,7 @@
         INT("OGPU_IMAGE_FILES", image_files, "1000000", 16, 10000000, "most files in an image"), \
         INT("OGPU_CACHE_MB", cache_mb, "65536", 0, 16777216,                                     \
             "images kept on disk, in MiB; the longest unused go first; 0: no limit"),            \
-        DEVICE_ROWS
+        EGRESS_ROWS, DEVICE_ROWS
 
 const struct config_row options_local[] = {LOCAL_ROWS};
 const size_t options_local_count = sizeof(options_local) / sizeof(options_local[0]);
@@ -107,6 +118,7 @@ const struct config_row options_earn[] = {
     CONFIG_ROW,
     URL_ROW,
     CHOICE_ROWS,
+    EGRESS_ROWS,
     TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker", "folder with this machine's record"),
 };
 const size_t options_earn_count = sizeof(options_earn) / sizeof(options_earn[0]);

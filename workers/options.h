@@ -30,6 +30,10 @@ struct options {
     int64_t image_files;
     int64_t cache_mb;
     bool private_registries;
+    const char *egress;
+    const char *egress_hosts;
+    const char *private_egress;
+    int64_t egress_mb;
     int64_t warm_mb;
     int64_t warm_tasks;
     int64_t warm_minutes;

@@ -14,6 +14,7 @@
 #include "workers/commands.h"
 #include "workers/contain/courier.h"
 #include "workers/contain/outputs.h"
+#include "workers/egress_terms.h"
 #include "workers/image/blobs.h"
 #include "workers/options.h"
 #include "workers/try_card.h"
@@ -81,12 +82,13 @@ static enum err_code report(const struct box_result *r, const char *dir, struct 
     for (size_t i = 0; rc == E_OK && i < r->output_count; i++)
         rc = save(&r->outputs[i], dir, outputs, err);
     const struct box_usage *u = &r->usage;
-    json_t *v = json_pack("{s:s, s:i, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o}", "end",
-                          box_end_word(r->end), "status", r->status, "reason", r->reason, "usage",
-                          "start_ms", (json_int_t)u->start_ms, "wall_ms", (json_int_t)u->wall_ms,
-                          "cpu_us", (json_int_t)u->cpu_us, "memory_peak",
-                          (json_int_t)u->memory_peak, "oom_kills", (json_int_t)u->oom_kills,
-                          "pids_refused", (json_int_t)u->pids_refused, "outputs", outputs);
+    json_t *v =
+        json_pack("{s:s, s:i, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o}", "end",
+                  box_end_word(r->end), "status", r->status, "reason", r->reason, "usage",
+                  "start_ms", (json_int_t)u->start_ms, "wall_ms", (json_int_t)u->wall_ms, "cpu_us",
+                  (json_int_t)u->cpu_us, "memory_peak", (json_int_t)u->memory_peak, "oom_kills",
+                  (json_int_t)u->oom_kills, "pids_refused", (json_int_t)u->pids_refused,
+                  "egress_bytes", (json_int_t)u->egress_bytes, "outputs", outputs);
     if (rc == E_OK && json_dumpf(v, stdout, JSON_INDENT(2)) != 0)
         rc = err_set(err, E_IO, "cannot print");
     putchar('\n');
@@ -109,8 +111,16 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
     }
     struct software software;
     struct try_card card = {.book = NULL};
+    struct egress_terms terms;
+    json_t *egress = NULL;
     struct compose_values values = {COURIER_CALLBACK_URL, NOBODY, NOBODY};
     enum err_code rc = manifest_read(manifest, &source, err);
+    if (rc == E_OK)
+        rc = egress_terms_read(o, &terms, err);
+    if (rc == E_OK)
+        rc = egress_terms_agree(&terms, &source, err);
+    if (rc == E_OK)
+        egress = egress_terms_spec(&terms, &source);
     if (rc == E_OK)
         rc = try_card_take(&card, o, &source, err);
     if (rc == E_OK)
@@ -138,10 +148,12 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
                           .source_address = NOBODY,
                           .provider_address = NOBODY,
                           .stop_fd = -1,
+                          .egress = egress,
                           .card = card.edits};
         rc = job_run(w, &image, &job, r, err);
     }
     try_card_end(&card);
+    json_decref(egress);
     image_release(&image);
     json_decref(manifest);
     json_decref(input);

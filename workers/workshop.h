@@ -59,12 +59,16 @@ struct job {
     size_t input_count;
     int stop_fd;        /**< readable: stop */
     const json_t *card; /**< workers/contain/card.h; NULL without one */
-    bool keep;          /**< http: keep the container, if the run is without fault */
+    /** From egress_terms_spec(), when the source asks for a network and the provider agrees. */
+    const json_t *egress;
+    bool keep; /**< http: keep the container, if the run is without fault */
 };
 
 /**
  * Run a job in a container. The exec contract's stdin is {"function": …, "input": …}; the http
  * contract's body is the input as it is.
+ *
+ * A source that asks for a network gets none without job->egress: it is refused.
  *
  * @image  from image_get()
  * @return E_BAD_MANIFEST when the source cannot be started at all; E_INTERNAL, E_IO; the source's

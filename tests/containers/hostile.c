@@ -311,6 +311,8 @@ int main(int argc, char **argv)
         calls();
     else if (strcmp(act, "network") == 0)
         network();
+    else if (strncmp(act, "egress-", 7) == 0)
+        egress(act + 7, argc - 2, argv + 2);
     else if (strcmp(act, "privileges") == 0)
         privileges();
     else if (strcmp(act, "writes") == 0)

@@ -35,6 +35,9 @@ void signals(void);
 /** Ways out over the network. */
 void network(void);
 
+/** Use and misuse the proxy that is the only way out. @argv what belongs to the act */
+void egress(const char *act, int argc, char **argv);
+
 /** Fill /out with one kind of trap. @return the exit status. */
 int trap(const char *kind);
 

@@ -99,7 +99,7 @@ export class Bench {
         writeFileSync(join(at, 'input.json'), JSON.stringify(input));
         writeFileSync(join(at, 'image.tar'), archive);
         const args = ['try', join(at, 'manifest.json'), named ?? join(at, 'image.tar'), fn, join(at, 'input.json'), out];
-        const ran = await execute(worker, args, this.env, onStart);
+        const ran = await execute(this.program ?? worker, args, this.env, onStart);
         if (ran.code === 2 || ran.signal) return { ...ran, end: 'refused' };
         const result = JSON.parse(ran.stdout);
         const read = (name) => readFileSync(join(out, name));

@@ -171,6 +171,7 @@ static enum err_code run(struct slot *s, const struct claim *c, struct box_resul
                       .source_address = source_address,
                       .provider_address = provider_address,
                       .stop_fd = s->stop_fd,
+                      .egress = s->egress,
                       .keep = seat->keep,
                       .card = s->card.edits};
     job_address(c->task_id, task_address);
@@ -210,12 +211,13 @@ static void finish(struct slot *s, const struct claim *c, struct box_result *r, 
     const struct box_usage *u = &r->usage;
     atomic_fetch_add(&s->agent->stats.ends[r->end], 1);
     atomic_fetch_add(&s->agent->stats.run_ms, (unsigned long long)u->wall_ms);
+    atomic_fetch_add(&s->agent->stats.egress_bytes, (unsigned long long)u->egress_bytes);
     log_info("run_ended",
              "attempt=%s end=%s reason=%s start_ms=%lld ready_ms=%lld wall_ms=%lld cpu_ms=%lld "
-             "memory=%lld kept=%d",
+             "memory=%lld egress=%lld kept=%d",
              c->attempt, box_end_word(r->end), r->reason, (long long)u->start_ms,
              (long long)u->ready_ms, (long long)u->wall_ms, (long long)(u->cpu_us / 1000),
-             (long long)u->memory_peak, r->kept);
+             (long long)u->memory_peak, (long long)u->egress_bytes, r->kept);
     /* Whatever came out of a card that failed is not trusted. */
     if (atomic_load(&s->cause) == STOP_CARD)
         submit_failure(s, c->attempt, s->card.code, s->card.text, false);
@@ -239,6 +241,17 @@ static void note_earning(struct slot *s, const struct claim *c, const struct box
                   r->usage.start_ms + r->usage.wall_ms + submit_ms, r->end == BOX_OK);
 }
 
+/* A gateway may give out a source that we never registered for. */
+static enum err_code agree(struct slot *s, const struct claim *c, struct verdict *v,
+                           struct err *err)
+{
+    const struct egress_terms *terms = &s->agent->sources.egress;
+    *v = (struct verdict){"egress_refused", true};
+    enum err_code rc = egress_terms_agree(terms, &c->source, err);
+    s->egress = rc == E_OK ? egress_terms_spec(terms, &c->source) : NULL;
+    return rc;
+}
+
 bool attempt_serve(struct slot *s, const json_t *answer)
 {
     struct claim c;
@@ -258,8 +271,12 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     slot_begin(s, c.attempt, c.lease_s > 0 ? c.lease_s : 1);
     if (atomic_load(&s->agent->draining))
         slot_stop(s, STOP_DRAIN); /* drain() looked before we were live */
-    /* Input files are mounted when a container is made: such a task needs one of its own. */
-    bool warm = c.source.contract == CONTRACT_HTTP && json_array_size(c.input_blobs) == 0;
+    /* Input files are mounted when a container is made, and bytes are counted from there: such
+     * tasks need one of their own. */
+    bool warm = c.source.contract == CONTRACT_HTTP && json_array_size(c.input_blobs) == 0 &&
+                !c.source.egress;
+    if (rc == E_OK)
+        rc = agree(s, &c, &v, &err);
     if (rc == E_OK) {
         v = (struct verdict){"no_device", true};
         rc = cards_begin(s, &c.source, &err);
@@ -289,6 +306,8 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     if (seated)
         warm_give_back(&s->agent->warm, &s->seat, &r);
     cards_end(s);
+    json_decref(s->egress);
+    s->egress = NULL;
     drop_inputs(s, &c);
     arena_free(a);
     return ran;

@@ -76,6 +76,8 @@ enum err_code metrics_text(struct agent *a, struct buf *out, struct err *err)
         {"leases_lost_total", "counter", "Leases that ran out under a run.",
          atomic_load(&s->leases_lost)},
         {"run_milliseconds_total", "counter", "Wall time of all runs.", atomic_load(&s->run_ms)},
+        {"egress_bytes_total", "counter", "Bytes that sources moved over the network.",
+         atomic_load(&s->egress_bytes)},
         {"gateway_switches_total", "counter", "Times that another gateway was turned to.",
          atomic_load(&s->gateway_switches)},
         {"warm_at_rest", "gauge", "Kept containers.", at_rest},

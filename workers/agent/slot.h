@@ -40,6 +40,7 @@ struct slot {
     int stop_fd; /**< eventfd: readable when `cause` is set */
     _Atomic enum stop_cause cause;
     struct warm_seat seat; /**< of the attempt in hand; the slot's thread alone */
+    json_t *egress;        /**< its network, or NULL; the slot's thread alone */
     bool top_next;         /**< the next claim asks for what earns most; the slot's thread alone */
     pthread_mutex_t mutex; /**< guards what follows */
     bool live;             /**< an attempt runs; its lease is kept */

@@ -37,6 +37,7 @@ enum err_code sources_open(struct sources *s, const struct sources_config *c,
     pthread_mutex_init(&s->mutex, NULL);
     s->memory_mb = (int64_t)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
     s->earnings = earnings;
+    s->egress = c->egress;
     s->by_profit = strcmp(c->list, "auto") == 0;
     if (!ogpu_parse(c->kwh_price, &price) || wei_to_units(price, &units, &why) != E_OK ||
         units > UINT32_MAX)
@@ -166,6 +167,9 @@ enum err_code sources_judge(const struct sources *s, const json_t *source, struc
     if (m->limits.memory_mb > s->memory_mb)
         return err_set(err, E_CONFIG, "source %s wants %lld MiB of memory, this machine has %lld",
                        text, (long long)m->limits.memory_mb, (long long)s->memory_mb);
+    struct err why_not;
+    if (egress_terms_agree(&s->egress, m, &why_not) != E_OK)
+        return err_set(err, E_CONFIG, "source %s: %s", text, why_not.text);
     int64_t bytes = predicate_wants_image(&s->predicate) ? image_bytes(api, m) : -1;
     if (!predicate_holds(&s->predicate, m, bytes, why))
         return err_set(err, E_CONFIG, "source %s is not wanted: %s", text, why);

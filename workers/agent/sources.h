@@ -9,6 +9,7 @@
 #include "workers/agent/picks.h"
 #include "workers/agent/predicate.h"
 #include "workers/device/book.h"
+#include "workers/egress_terms.h"
 
 #define SOURCES_MAX       64 /**< what one claim may name */
 #define SOURCES_KNOWN_MAX 4096
@@ -25,6 +26,7 @@ struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
     size_t count;
     unsigned environments;      /**< what this machine runs; the caller sets it */
+    struct egress_terms egress; /**< what we agree to */
     bool picking;               /**< by predicate or by profit: claims name what was picked */
     bool by_profit;             /**< OGPU_SOURCES=auto */
     struct predicate predicate; /**< of OGPU_SOURCES_IF */
@@ -44,6 +46,7 @@ struct sources_config {
     const char *kwh_price; /**< OGPU_KWH_PRICE: decimal OGPU */
     int64_t watts;
     int64_t slots;
+    struct egress_terms egress;
 };
 
 /** @earnings  borrowed. @return E_CONFIG naming what is no source id, clause or price. */

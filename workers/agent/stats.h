@@ -18,6 +18,7 @@ struct stats {
     atomic_ullong released;            /**< attempts handed back */
     atomic_ullong leases_lost;
     atomic_ullong run_ms;           /**< wall time of all runs */
+    atomic_ullong egress_bytes;     /**< that proxies read, from sources and from hosts */
     atomic_ullong gateway_switches; /**< a gateway was away, another was asked */
 };
 

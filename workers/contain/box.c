@@ -16,6 +16,7 @@
 
 #include "lib/clock.h"
 #include "workers/contain/cgroup.h"
+#include "workers/contain/egress.h"
 #include "workers/contain/freezer.h"
 #include "workers/contain/wire.h"
 
@@ -33,6 +34,7 @@ static const char *const end_words[BOX_END_COUNT] = {
     [BOX_OUTPUT_LIMIT] = "output_limit",
     [BOX_BAD_OUTPUT] = "bad_output",
     [BOX_START_FAILURE] = "start_failure",
+    [BOX_EGRESS_LIMIT] = "egress_limit",
     [BOX_STOPPED] = "stopped",
 };
 
@@ -49,9 +51,9 @@ void box_result_done(struct box_result *r)
 }
 
 /* Between fork and exec only calls that are safe in a copy of a threaded process. */
-static void become_supervisor(int sock, pid_t parent)
+static void become_supervisor(int sock, pid_t parent, bool egress)
 {
-    static char *const argv[] = {"ogpu-worker", BOX_SUPERVISOR_WORD, NULL};
+    char *const argv[] = {"ogpu-worker", BOX_SUPERVISOR_WORD, egress ? EGRESS_WORD : NULL, NULL};
     static char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                 NULL};
     sigset_t none;
@@ -72,7 +74,7 @@ static void become_supervisor(int sock, pid_t parent)
     _exit(1);
 }
 
-static enum err_code spawn(int *sock, pid_t *pid, struct err *err)
+static enum err_code spawn(bool egress, int *sock, pid_t *pid, struct err *err)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
@@ -80,7 +82,7 @@ static enum err_code spawn(int *sock, pid_t *pid, struct err *err)
     pid_t parent = getpid();
     pid_t child = fork();
     if (child == 0)
-        become_supervisor(pair[1], parent);
+        become_supervisor(pair[1], parent, egress);
     close(pair[1]);
     if (child < 0) {
         close(pair[0]);
@@ -213,7 +215,7 @@ static enum err_code open_box(const struct box_spec *spec, struct box **out, str
     }
     snprintf(b->cgroup, sizeof(b->cgroup), "%s/%s", spec->cgroup_parent, spec->id);
     b->id = b->cgroup + strlen(spec->cgroup_parent) + 1;
-    enum err_code rc = spawn(&b->sock, &b->pid, err);
+    enum err_code rc = spawn(spec->egress != NULL, &b->sock, &b->pid, err);
     if (rc == E_OK)
         *out = b;
     else

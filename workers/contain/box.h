@@ -37,6 +37,7 @@ enum box_end {
     BOX_OUTPUT_LIMIT, /**< more output bytes or files than the manifest allows */
     BOX_BAD_OUTPUT,   /**< not JSON, a link, a device, a name we do not carry, a refused function */
     BOX_START_FAILURE, /**< the runtime could not start it */
+    BOX_EGRESS_LIMIT,  /**< more bytes over the network than the manifest asked for */
     BOX_STOPPED,       /**< we were told to stop */
     BOX_END_COUNT
 };
@@ -88,6 +89,9 @@ struct box_spec {
     struct box_cache caches[BOX_CACHES_MAX];
     size_t cache_count;
     bool keep; /**< http: the container may take further tasks when this one ends well */
+    /** {"hosts", "private", "max_bytes"} for workers/contain/egress_proxy.h; NULL: no network.
+     * Never together with `keep`: the cap is one run's. */
+    const struct json_t *egress;
     const struct json_t *card; /**< a leased card, as workers/contain/card.h has it; NULL: none */
 };
 
@@ -106,7 +110,8 @@ struct box_usage {
     int64_t memory_peak;
     int64_t oom_kills;
     int64_t pids_refused;
-    int64_t held_bytes; /**< memory of a kept container, now that it is frozen; else 0 */
+    int64_t egress_bytes; /**< read by its proxy, from the source and from hosts */
+    int64_t held_bytes;   /**< memory of a kept container, now that it is frozen; else 0 */
 };
 
 struct box_result {
@@ -174,8 +179,8 @@ void box_result_done(struct box_result *r);
 const char *box_end_word(enum box_end end);
 
 /** The supervisor's main: never returns to the worker's own code. @sock the socket box_run() made.
- */
-int box_supervisor_main(int sock);
+ * @egress  whether its run has a proxy */
+int box_supervisor_main(int sock, bool egress);
 
 /** The word on the command line that makes this program a supervisor. */
 #define BOX_SUPERVISOR_WORD "contain-supervisor"

@@ -90,8 +90,8 @@ static bool warn_guard(struct session *s)
  */
 static bool keep(struct session *s, struct watch *w, struct box_result *r)
 {
-    if (!s->spec.keep || r->end != BOX_OK || w->courier.strikes > 0 || !warn_guard(s) ||
-        !freezer_set(s->spec.cgroup_parent, s->spec.id, true))
+    if (!s->spec.keep || s->spec.egress || r->end != BOX_OK || w->courier.strikes > 0 ||
+        !warn_guard(s) || !freezer_set(s->spec.cgroup_parent, s->spec.id, true))
         return false;
     struct box_usage now = {0};
     cgroup_counters(s->spec.cgroup_parent, s->spec.id, &now);
@@ -124,6 +124,8 @@ static void settle(struct session *s, struct watch *w, struct box_result *r)
         s->begun = false;
     }
     own_share(s, &r->usage);
+    r->usage.egress_bytes = egress_moved(&s->egress);
+    egress_close(&s->egress);
     watch_done(w);
     gather(&s->spec, r);
     if (r->kept && r->end != BOX_OK) {
@@ -142,6 +144,9 @@ void session_first(struct session *s, const struct session_input *in, struct box
     enum err_code rc = life_create(&s->life, &s->spec, serving ? null : in->fd, &err);
     s->begun = true;
     watch_begin(&w, &s->life, s->control, r);
+    w.egress = &s->egress;
+    if (rc == E_OK)
+        rc = egress_open(&s->egress, &s->life, &err);
     if (rc == E_OK && serving)
         rc = watch_serve(&w, in->p, in->n, &err);
     if (rc == E_OK)

@@ -3,6 +3,7 @@
 #define WORKERS_CONTAIN_SESSION_H
 
 #include "workers/contain/box.h"
+#include "workers/contain/egress.h"
 #include "workers/contain/life.h"
 
 /** A task's input, mapped: it is a sealed memory file. */
@@ -16,8 +17,9 @@ struct session_input {
 struct session {
     struct box_spec spec; /**< of the task in hand */
     struct life life;
-    int control;             /**< readable or closed: stop */
-    int note;                /**< the guard's: hears how to thaw before anything is frozen */
+    int control; /**< readable or closed: stop */
+    int note;    /**< the guard's: hears how to thaw before anything is frozen */
+    struct egress_side egress;
     bool begun;              /**< the container exists */
     bool warned;             /**< the guard knows */
     struct box_usage before; /**< the counters when the task in hand began */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "workers/contain/egress.h"
 #include "workers/contain/freezer.h"
 #include "workers/contain/house.h"
 #include "workers/contain/session.h"
@@ -75,7 +76,7 @@ static void serve_more(struct session *s, struct box_result *r)
     session_end(s);
 }
 
-static int serve(int sock, int note)
+static int serve(int sock, int note, const struct egress_side *egress)
 {
     static struct box_result r; /* large, and this process makes one */
     static struct session s;
@@ -84,7 +85,7 @@ static int serve(int sock, int note)
     json_t *request;
     if (!hear(sock, &request, &in))
         return 1;
-    s = (struct session){.control = sock, .note = note};
+    s = (struct session){.control = sock, .note = note, .egress = *egress};
     enum err_code rc = wire_to_spec(request, &s.spec, &err);
     if (rc == E_OK)
         rc = house_build(&s.spec, &err);
@@ -146,16 +147,21 @@ static void bury(pid_t child, int note)
  * cannot leave the first to PR_SET_PDEATHSIG: that would kill it before it could thaw what is
  * frozen.
  */
-static int guard(pid_t child, int worker, int note)
+static int guard(pid_t child, int worker, int note, pid_t proxy)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
     struct pollfd rows[2] = {{.fd = worker, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
     int status = 0;
     while (poll(rows, 2, -1) < 0 && errno == EINTR)
         ;
+    /* Whichever end it was, the source's network goes first. */
+    if (proxy > 0)
+        kill(proxy, SIGKILL);
     if (rows[0].revents && !rows[1].revents)
         bury(child, note);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    while (proxy > 0 && waitpid(proxy, NULL, 0) < 0 && errno == EINTR)
         ;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
@@ -174,13 +180,18 @@ static int watch_worker(int sock)
     return fd;
 }
 
-int box_supervisor_main(int sock)
+int box_supervisor_main(int sock, bool egress)
 {
+    struct egress_side side = {.sock = -1};
     log_open("ogpu-supervisor", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
     int worker = watch_worker(sock);
     if (worker < 0 || prctl(PR_SET_PDEATHSIG, 0) != 0)
         return 1;
+    if (egress && !egress_fork(&side)) {
+        log_error("no_proxy", "why=%s", strerror(errno));
+        return 1;
+    }
     if (fcntl(sock, F_SETFD, FD_CLOEXEC) != 0 || unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) {
         log_error("no_namespaces", "why=%s", strerror(errno));
         return 1;
@@ -199,11 +210,12 @@ int box_supervisor_main(int sock)
         if (!die_with_parent(alive[0]))
             _exit(1);
         (void)setsid();
-        _exit(serve(sock, note[1]));
+        _exit(serve(sock, note[1], &side));
     }
     close(sock);
+    egress_close(&side);
     close(note[1]);
     /* Nothing to flush, nothing to tidy: and no exit handler of a library to run beside a dead
      * child. */
-    _exit(guard(pid, worker, note[0]));
+    _exit(guard(pid, worker, note[0], side.pid));
 }

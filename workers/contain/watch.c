@@ -20,7 +20,15 @@
 /* One JSON object is read into memory to be checked; larger results belong into files. */
 #define JSON_BYTES_MAX (16 << 20)
 
-enum { ROW_INIT, ROW_CONTROL, ROW_OUT, ROW_LOG, ROW_COURIER, ROWS = ROW_COURIER + COURIER_FDS };
+enum {
+    ROW_INIT,
+    ROW_CONTROL,
+    ROW_OUT,
+    ROW_LOG,
+    ROW_EGRESS,
+    ROW_COURIER,
+    ROWS = ROW_COURIER + COURIER_FDS
+};
 
 static void end_with(struct watch *w, enum box_end end, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -200,6 +208,7 @@ static int rows_of(struct watch *w, struct pollfd *rows)
     rows[ROW_CONTROL] = (struct pollfd){.fd = w->control, .events = POLLIN | POLLRDHUP};
     rows[ROW_OUT] = (struct pollfd){.fd = w->life->out, .events = POLLIN};
     rows[ROW_LOG] = (struct pollfd){.fd = w->life->log, .events = POLLIN};
+    rows[ROW_EGRESS] = (struct pollfd){.fd = w->egress ? w->egress->sock : -1, .events = POLLIN};
     for (int i = ROW_COURIER; i < ROWS; i++)
         rows[i] = (struct pollfd){.fd = -1};
     if (w->serving) {
@@ -235,6 +244,10 @@ static void turn(struct watch *w)
         end_with(w, BOX_TIMEOUT, "the kept container does not take its next task");
     if (rows[ROW_CONTROL].revents)
         end_with(w, BOX_STOPPED, "told to stop");
+    /* Before the source's own end: it may have ended because its connections were cut. */
+    if (rows[ROW_EGRESS].revents && egress_over(w->egress))
+        end_with(w, BOX_EGRESS_LIMIT, "more than %lld bytes over the network",
+                 (long long)egress_moved(w->egress));
     if (rows[ROW_LOG].revents)
         drain_log(w);
     if (rows[ROW_OUT].revents)

@@ -5,6 +5,7 @@
 #include "lib/err.h"
 #include "workers/contain/box.h"
 #include "workers/contain/courier.h"
+#include "workers/contain/egress.h"
 #include "workers/contain/life.h"
 
 #define WATCH_LOG_KEPT 2048
@@ -14,6 +15,7 @@ struct watch {
     struct life *life;
     int control; /**< readable or closed: stop */
     struct box_result *result;
+    struct egress_side *egress; /**< NULL or without a socket: the run has no proxy */
     int64_t deadline_us;
     int64_t accept_by_us; /**< http: the task must be taken by then; 0: no such time */
     int json_fd;          /**< memory file of stdout (exec) or of the callback's body (http); -1 */

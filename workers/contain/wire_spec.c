@@ -31,15 +31,16 @@ json_t *wire_from_spec(const struct box_spec *s)
                   "pids", (json_int_t)l->pids, "cpu", (json_int_t)l->cpu_millis, "tmp",
                   (json_int_t)l->tmp_bytes, "out", (json_int_t)l->output_bytes, "files",
                   (json_int_t)l->output_files, "wall", (json_int_t)l->wall_ms);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, "
-        "s:o, s:s*, s:b, s:O*}",
-        "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup", s->cgroup_parent, "args",
-        strings(s->args, s->arg_count), "env", strings(s->env, s->env_count), "cwd", s->cwd, "uid",
-        (json_int_t)s->uid, "gid", (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
-        (int)s->contract, "function", s->function ? s->function : "", "address",
-        s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs, "caches",
-        caches_of(s), "readiness", s->readiness, "keep", s->keep ? 1 : 0, "card", s->card);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:i, s:s, s:s, s:o, s:o, "
+                     "s:o, s:s*, s:b, s:O*, s:O*}",
+                     "id", s->id, "runtime", s->runtime, "rootfs", s->rootfs, "cgroup",
+                     s->cgroup_parent, "args", strings(s->args, s->arg_count), "env",
+                     strings(s->env, s->env_count), "cwd", s->cwd, "uid", (json_int_t)s->uid, "gid",
+                     (json_int_t)s->gid, "base", (json_int_t)s->uid_base, "contract",
+                     (int)s->contract, "function", s->function ? s->function : "", "address",
+                     s->task_address ? s->task_address : "", "limits", limits, "inputs", inputs,
+                     "caches", caches_of(s), "readiness", s->readiness, "keep", s->keep ? 1 : 0,
+                     "card", s->card, "egress", s->egress);
 }
 
 static bool list_of(const json_t *a, const char **out, size_t room, size_t *n)
@@ -112,6 +113,7 @@ enum err_code wire_to_spec(const json_t *v, struct box_spec *out, struct err *er
         .limits = limits_of(json_object_get(v, "limits")),
         .keep = json_is_true(json_object_get(v, "keep")),
         .card = json_object_get(v, "card"),
+        .egress = json_object_get(v, "egress"),
     };
     const json_t *inputs = json_object_get(v, "inputs");
     bool ok =
@@ -154,11 +156,12 @@ json_t *wire_from_result(const struct box_result *r)
     for (size_t i = 0; i < r->output_count; i++)
         json_array_append_new(
             outputs, json_pack("[s, I]", r->outputs[i].name, (json_int_t)r->outputs[i].size));
-    json_t *usage = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "start",
-                              (json_int_t)u->start_ms, "ready", (json_int_t)u->ready_ms, "wall",
-                              (json_int_t)u->wall_ms, "cpu", (json_int_t)u->cpu_us, "memory",
-                              (json_int_t)u->memory_peak, "oom", (json_int_t)u->oom_kills, "pids",
-                              (json_int_t)u->pids_refused, "held", (json_int_t)u->held_bytes);
+    json_t *usage =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "start", (json_int_t)u->start_ms,
+                  "ready", (json_int_t)u->ready_ms, "wall", (json_int_t)u->wall_ms, "cpu",
+                  (json_int_t)u->cpu_us, "memory", (json_int_t)u->memory_peak, "oom",
+                  (json_int_t)u->oom_kills, "pids", (json_int_t)u->pids_refused, "held",
+                  (json_int_t)u->held_bytes, "egress", (json_int_t)u->egress_bytes);
     return json_pack("{s:i, s:i, s:s, s:o, s:o, s:b, s:b}", "end", (int)r->end, "status", r->status,
                      "reason", r->reason, "usage", usage, "outputs", outputs, "kept",
                      r->kept ? 1 : 0, "stale", r->stale ? 1 : 0);
@@ -185,7 +188,8 @@ enum err_code wire_to_result(const json_t *v, const int *fds, size_t n, struct b
                                  .memory_peak = number(u, "memory"),
                                  .oom_kills = number(u, "oom"),
                                  .pids_refused = number(u, "pids"),
-                                 .held_bytes = number(u, "held")};
+                                 .held_bytes = number(u, "held"),
+                                 .egress_bytes = number(u, "egress")};
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(outputs, i);
         const char *name = json_string_value(json_array_get(row, 0));
