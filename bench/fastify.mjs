@@ -6,10 +6,9 @@
 //   fastify.mjs PORT     (DATABASE_URL)
 import { createHash, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../tests/support/sql.mjs';
-import { parseFile } from '../tools/sql/parse.mjs';
+import { parseAll } from '../tools/sql/parse.mjs';
 import { fromTypeId, typeId } from './provision.mjs';
 import { prepared } from './reference.mjs';
 
@@ -19,7 +18,7 @@ const pg = require('pg');
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 20 });
 const taskSql = join(root, 'db/sql/task.sql');
-const taskGet = parseFile(taskSql, readFileSync(taskSql, 'utf8')).find((s) => s.name === 'task_get').sections.at(-1).text;
+const taskGet = parseAll(taskSql).find((s) => s.name === 'task_get').sections.at(-1).text;
 const sql = prepared(taskGet);
 const sha = (s) => createHash('sha256').update(s).digest();
 const run = async (name, values) => (await pool.query({ name, text: sql[name], values })).rows;

@@ -4,11 +4,6 @@
 #include "handlers/common.h"
 #include "handlers/page.h"
 
-/* Both statements name the same columns, so that one view serves both. */
-_Static_assert(sizeof(struct sql_gpu_challenge_list_row) ==
-                   sizeof(struct sql_gpu_challenge_get_row),
-               "the list and the single read have the same columns");
-
 static enum op_next answer(struct op *op)
 {
     const struct in_list_challenges *in = op->in;

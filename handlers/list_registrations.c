@@ -4,25 +4,18 @@
 #include "handlers/page.h"
 #include "handlers/view.h"
 
-_Static_assert(sizeof(struct sql_registration_list_row) == sizeof(struct sql_registration_get_row),
-               "a listed registration has the columns of a read one");
-
 static enum op_next answer(struct op *op)
 {
     const struct in_list_registrations *in = op->in;
-    const struct sql_registration_list_row *rows = op->rows;
+    const struct sql_registration_get_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
     struct json_out *o;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
     o = page_open(op);
-    for (size_t i = 0; i < n; i++) {
-        struct sql_registration_get_row r;
-
-        memcpy(&r, &rows[i], sizeof(r));
-        view_registration(o, NULL, in->source, &r);
-    }
+    for (size_t i = 0; i < n; i++)
+        view_registration(o, NULL, in->source, &rows[i]);
     return page_end(op, o, op->n_rows > n, n ? &rows[n - 1].provider : NULL, sizeof(struct uuid),
                     arena_printf(op->arena, "limit=%d", (int)in->limit));
 }

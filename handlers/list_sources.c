@@ -6,13 +6,6 @@
 #include "handlers/view.h"
 #include "handlers/view_chain.h"
 
-_Static_assert(sizeof(struct sql_source_list_row) == sizeof(struct sql_source_get_row),
-               "a listed source has the columns of a read one");
-
-_Static_assert(sizeof(struct sql_mirror_source_list_row) ==
-                   sizeof(struct sql_mirror_source_get_row),
-               "and so has one of upstream's chain");
-
 static const char *const status_words[] = {
     [LIST_SOURCES_STATUS_ACTIVE] = "active",
     [LIST_SOURCES_STATUS_RETIRED] = "retired",
@@ -35,19 +28,15 @@ static const char *query_of(struct op *op)
 static enum op_next answer(struct op *op)
 {
     const struct in_list_sources *in = op->in;
-    const struct sql_source_list_row *rows = op->rows;
+    const struct sql_source_get_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
     struct json_out *o;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
     o = page_open(op);
-    for (size_t i = 0; i < n; i++) {
-        struct sql_source_get_row s;
-
-        memcpy(&s, &rows[i], sizeof(s));
-        view_source(o, NULL, &s);
-    }
+    for (size_t i = 0; i < n; i++)
+        view_source(o, NULL, &rows[i]);
     return page_end(op, o, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
                     query_of(op));
 }
@@ -55,19 +44,15 @@ static enum op_next answer(struct op *op)
 static enum op_next answer_chain(struct op *op)
 {
     const struct in_list_sources *in = op->in;
-    const struct sql_mirror_source_list_row *rows = op->rows;
+    const struct sql_mirror_source_get_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
     struct json_out *o;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
     o = page_open(op);
-    for (size_t i = 0; i < n; i++) {
-        struct sql_mirror_source_get_row s;
-
-        memcpy(&s, &rows[i], sizeof(s));
-        view_chain_source(o, NULL, &s);
-    }
+    for (size_t i = 0; i < n; i++)
+        view_chain_source(o, NULL, &rows[i]);
     return page_end(op, o, op->n_rows > n, n ? &rows[n - 1].seq : NULL, sizeof(rows->seq),
                     query_of(op));
 }

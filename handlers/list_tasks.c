@@ -6,10 +6,6 @@
 #include "handlers/view.h"
 #include "handlers/view_chain.h"
 
-/* Both statements return the same columns; the generator names the rows after the statements. */
-_Static_assert(sizeof(struct sql_task_list_row) == sizeof(struct sql_task_get_row),
-               "a listed task has the columns of a read one");
-
 static const char *query_of(struct op *op)
 {
     const struct in_list_tasks *in = op->in;
@@ -32,19 +28,15 @@ static const char *query_of(struct op *op)
 static enum op_next answer(struct op *op)
 {
     const struct in_list_tasks *in = op->in;
-    const struct sql_task_list_row *rows = op->rows;
+    const struct sql_task_get_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
     struct json_out *o;
 
     if (op->err.code != E_OK)
         return op_fail_err(op);
     o = page_open(op);
-    for (size_t i = 0; i < n; i++) {
-        struct sql_task_get_row t;
-
-        memcpy(&t, &rows[i], sizeof(t));
-        view_task(o, NULL, &t);
-    }
+    for (size_t i = 0; i < n; i++)
+        view_task(o, NULL, &rows[i]);
     return page_end(op, o, op->n_rows > n, n ? &rows[n - 1].id : NULL, sizeof(struct uuid),
                     query_of(op));
 }

@@ -15,23 +15,10 @@
 /* Tasks that an exit closes in one transaction. */
 #define CLOSE_MAX 200
 
-/* All book_… statements answer (call, outcome): one row type serves them. */
-#define SAME_ROW(name)                                                                          \
-    _Static_assert(sizeof(struct sql_book_##name##_row) == sizeof(struct sql_book_settled_row), \
-                   "row shapes differ")
-SAME_ROW(registered);
-SAME_ROW(deposited);
-SAME_ROW(voided);
-SAME_ROW(claimed);
-SAME_ROW(exit_begun);
-SAME_ROW(exited);
-SAME_ROW(stake);
-SAME_ROW(noted);
-
 static enum err_code run(struct indexer *ix, const struct booking *booking, const void *in,
                          size_t n, struct err *err)
 {
-    const struct sql_book_settled_row *row;
+    const struct sql_book_registered_row *row; /* of every book_… statement */
     const void *rows;
     size_t n_rows;
     enum err_code rc = db_run(ix->db, booking->stmt, in, n, ix->arena, &rows, &n_rows, err);

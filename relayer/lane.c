@@ -20,10 +20,7 @@ static uint64_t gas_limit(const struct batch *batch)
 static enum err_code run(struct relayer *r, enum sql_id stmt, const void *in, struct text *outcome,
                          struct err *err)
 {
-    /* chain_tx_store and chain_tx_seen both answer (call, outcome). */
-    _Static_assert(sizeof(struct sql_chain_tx_store_row) == sizeof(struct sql_chain_tx_seen_row),
-                   "row shapes differ");
-    const struct sql_chain_tx_store_row *row;
+    const struct sql_chain_tx_store_row *row; /* of chain_tx_seen as well */
     const void *rows;
     size_t n;
     enum err_code rc = db_run(r->db, stmt, in, 1, r->arena, &rows, &n, err);

@@ -3,20 +3,10 @@
 // the tables the engine runs on. A malformed section stops the build with file:line.
 //
 // usage: gen_sql.mjs OUT_DIR FILE_OR_DIR...
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { emitHeader, emitSource } from './sql/emit.mjs';
-import { parseFile, SqlError } from './sql/parse.mjs';
-
-function filesOf(arg) {
-    if (!statSync(arg).isDirectory()) {
-        return [arg];
-    }
-    return readdirSync(arg)
-        .filter((f) => f.endsWith('.sql'))
-        .sort()
-        .map((f) => join(arg, f));
-}
+import { parseAll, SqlError } from './sql/parse.mjs';
 
 function refuseTwins(stmts) {
     const seen = new Map();
@@ -37,7 +27,7 @@ function main([out, ...inputs]) {
         return 2;
     }
     try {
-        const stmts = inputs.flatMap(filesOf).flatMap((f) => parseFile(f, readFileSync(f, 'utf8')));
+        const stmts = parseAll(...inputs);
         refuseTwins(stmts);
         if (stmts.length === 0) {
             throw new SqlError(inputs[0], 1, 'no statement found');

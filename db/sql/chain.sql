@@ -62,7 +62,7 @@ SELECT call, 'ok' AS outcome FROM f ORDER BY call;
 -- external -> available. Deposits imply registration, so the account exists.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, address bytea, amount wei
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id IN (SELECT id FROM account WHERE address = ANY($5::bytea[])) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
@@ -93,7 +93,7 @@ SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f O
 -- entries are payable again.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, root bytea, increase int8, block_time time
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
 -- lock: batch

@@ -8,7 +8,7 @@
 -- what was made before it is visible, and whoever comes later reads chain_exit.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, exit_at time
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
 -- lock: balance

@@ -7,7 +7,7 @@
 -- ours has declared yet is taken from payable (and will be absorbed by the batch that lists it), what was never earned is debt.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, chain_id int8, units int8, amount wei
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id IN (SELECT id FROM account WHERE chain_id = ANY($5::int8[])) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
@@ -47,7 +47,7 @@ SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f O
 -- forget its gains. What was paid meanwhile of the same earnings (through a voucher) stays paid, as an advance.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, increase int8
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
 -- lock: batch
@@ -99,7 +99,7 @@ SELECT call, CASE WHEN fate = 'not_found' THEN fate ELSE 'ok' END AS outcome FRO
 -- spending that no batch listed) is debt, taken back from whatever becomes available or payable to it (debt_recover).
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, chain_id int8, amount wei
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id IN (SELECT id FROM account WHERE chain_id = ANY($5::int8[])) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
@@ -155,7 +155,7 @@ SELECT 0 AS call, (SELECT count(*) FROM m WHERE payable + available > 0) AS reco
 -- Stake moved, in a pool of its own. Events come in chain order and are folded onto what stands; an account is made when new.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, kind text, address bytea, amount wei, data bytea?
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- lock: cursor
 SELECT name FROM chain_cursor ORDER BY name FOR NO KEY UPDATE;
 -- work:
@@ -192,7 +192,7 @@ SELECT call, 'ok' AS outcome FROM c ORDER BY call;
 -- which key, the daily cap, the evidence of a sanction. `chain_id` and `address` name an account when the event does.
 -- class: slow
 -- params: id uuid, block_no int8, log_index int4, tx_hash bytea, kind text, chain_id int8?, units int8?, data bytea?
--- returns: call int4, outcome text
+-- returns: like book_registered
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, u.* FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::text[], $6::int8[], $7::int8[], $8::bytea[])

@@ -43,7 +43,7 @@ SELECT id, provider_id AS provider, device, state, memory_mb, row_count AS rows,
 -- Newest first.
 -- class: read
 -- params: provider uuid, before uuid?, max int4
--- returns: id uuid, provider uuid, device text, state text, memory_mb int8, rows int8, inner_dim int4, cols int4, seed bytea, issued_at time, commit_until time, committed_at time?, root bytea?, draw bytea?, open_until time?, opened_hash bytea?, decided_at time?, reason text?
+-- returns: like gpu_challenge_get
 SELECT id, provider_id AS provider, device, state, memory_mb, row_count AS rows, inner_dim, col_count AS cols, seed, ogpu_us(issued_at) AS issued_at,
        ogpu_us(commit_until) AS commit_until, ogpu_us(committed_at) AS committed_at, root, draw, ogpu_us(open_until) AS open_until, opened_hash,
        ogpu_us(decided_at) AS decided_at, reason

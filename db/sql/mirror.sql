@@ -81,19 +81,6 @@ WITH c AS MATERIALIZED (
 )
 SELECT call FROM c ORDER BY call;
 
--- name: mirror_source_list
--- Newest first, of all mirrored chains or those of one client. Their status is the last one told, active before any.
--- class: read
--- params: client bytea?, status int4?, before int8, max int4
--- returns: seq int8, id uuid, chain_id int8, address bytea, block_no int8, log_index int4, tx_hash bytea, params text?, params_block int8, status int4, tasks int8
-SELECT o.seq, o.id, o.chain_id, o.address, o.block_no, o.log_index, o.tx_hash, o.params, COALESCE(o.params_block, -1) AS params_block, s.status,
-       (SELECT count(*) FROM mirror_object t WHERE t.parent = o.id) AS tasks
-  FROM mirror_object o CROSS JOIN LATERAL (
-       SELECT COALESCE((SELECT e.number::int4 FROM mirror_event e WHERE e.subject = o.id AND e.kind = 'status' ORDER BY e.block_no DESC, e.log_index DESC LIMIT 1), 0) AS status) s
- WHERE o.kind = 'source' AND ($3::int8 = 0 OR o.seq < $3)
-   AND ($1::bytea IS NULL OR lower(o.params::jsonb ->> 'client') = '0x' || encode($1, 'hex')) AND ($2::int4 IS NULL OR s.status = $2)
- ORDER BY o.seq DESC LIMIT $4;
-
 -- name: mirror_source_get
 -- class: read
 -- params: id uuid
@@ -102,6 +89,19 @@ SELECT o.seq, o.id, o.chain_id, o.address, o.block_no, o.log_index, o.tx_hash, o
        COALESCE((SELECT e.number::int4 FROM mirror_event e WHERE e.subject = o.id AND e.kind = 'status' ORDER BY e.block_no DESC, e.log_index DESC LIMIT 1), 0) AS status,
        (SELECT count(*) FROM mirror_object t WHERE t.parent = o.id) AS tasks
   FROM mirror_object o WHERE o.id = $1 AND o.kind = 'source';
+
+-- name: mirror_source_list
+-- Newest first, of all mirrored chains or those of one client. Their status is the last one told, active before any.
+-- class: read
+-- params: client bytea?, status int4?, before int8, max int4
+-- returns: like mirror_source_get
+SELECT o.seq, o.id, o.chain_id, o.address, o.block_no, o.log_index, o.tx_hash, o.params, COALESCE(o.params_block, -1) AS params_block, s.status,
+       (SELECT count(*) FROM mirror_object t WHERE t.parent = o.id) AS tasks
+  FROM mirror_object o CROSS JOIN LATERAL (
+       SELECT COALESCE((SELECT e.number::int4 FROM mirror_event e WHERE e.subject = o.id AND e.kind = 'status' ORDER BY e.block_no DESC, e.log_index DESC LIMIT 1), 0) AS status) s
+ WHERE o.kind = 'source' AND ($3::int8 = 0 OR o.seq < $3)
+   AND ($1::bytea IS NULL OR lower(o.params::jsonb ->> 'client') = '0x' || encode($1, 'hex')) AND ($2::int4 IS NULL OR s.status = $2)
+ ORDER BY o.seq DESC LIMIT $4;
 
 -- name: mirror_task_list
 -- Newest first; all, those of one source, or one. A task's status is the last one told; an attempt makes it attempted and

@@ -48,7 +48,7 @@ SELECT e.kind, a.task_id AS task, a.id AS attempt, a.epoch AS attempt_epoch, p.i
 -- batch that takes the number of a dropped one.
 -- class: slow
 -- params: batch uuid, address bytea, epoch int8, accepted int8, rejected int8, expired int8, score int4, events_root bytea
--- returns: call int4, outcome text
+-- returns: like epoch_gather
 -- lock: batch
 SELECT id FROM batch WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:

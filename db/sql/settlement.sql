@@ -245,7 +245,7 @@ SELECT t.hash, t.sender, t.nonce, t.raw, t.max_fee::text AS max_fee, t.tip::text
 -- Where a transaction was seen: 'sent' (handed to a node), 'mined' in a block, or 'sent' again after a reorg. Never moves a final one.
 -- class: slow
 -- params: hash bytea, state text, block_no int8?, gas_used int8?, gas_price wei?
--- returns: call int4, outcome text
+-- returns: like chain_tx_store
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, hash, state, block_no, gas_used, gas_price::wei AS gas_price

@@ -55,7 +55,7 @@ SELECT s.id, a.address AS owner, s.status, s.name, s.manifest, s.manifest_hash, 
 -- Newest first. `status` and `owner` filter when given.
 -- class: read
 -- params: status text?, owner bytea?, before uuid?, max int4
--- returns: id uuid, owner bytea, status text, name text, manifest text, manifest_hash bytea, environments int4, min_reward wei, max_expiry_s int4, providers int8, created_at time, updated_at time
+-- returns: like source_get
 SELECT s.id, a.address AS owner, s.status, s.name, s.manifest, s.manifest_hash, s.environments, s.min_reward::text AS min_reward,
        s.max_expiry_s, (SELECT count(*) FROM registration r WHERE r.source_id = s.id) AS providers,
        ogpu_us(s.created_at) AS created_at, ogpu_us(s.updated_at) AS updated_at

@@ -109,7 +109,7 @@ SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.inp
 -- Newest first.
 -- class: read
 -- params: account int8, status text?, source uuid?, before uuid?, max int4
--- returns: id uuid, status text, source uuid, manifest_hash bytea, function text, input_digest bytea, reward wei, fee_bps int4, racers int4, delivery text, live int4, attempts int4, failures int4, version int4, metadata text, error_code text?, error_message text?, created_at time, updated_at time, expires_at time, finished_at time?, response uuid?, attempt uuid?, provider uuid?, outputs text?, output_digest bytea?, signature bytea?, accepted_at time?, settlement text, batch uuid?, tx_hash bytea?
+-- returns: like task_get
 SELECT t.id, t.status, t.source_id AS source, s.manifest_hash, t.function, t.input_digest, t.reward::text AS reward, t.fee_bps, t.racers,
        t.delivery, t.live, t.epoch AS attempts, t.failures, t.version, t.metadata, t.error_code, t.error_message,
        ogpu_us(t.created_at) AS created_at, ogpu_us(t.updated_at) AS updated_at, ogpu_us(t.expires_at) AS expires_at,

@@ -33,12 +33,21 @@ test('nullable numbers get a flag, nullable text does not', () => {
     assert.doesNotMatch(h, /has_t/);
 });
 
+test('a statement like an earlier one shares its row', () => {
+    const [get, list] = parse(...READ, 'SELECT $1;', '', '-- name: b', '-- class: read', '-- params: none', '-- returns: like a', 'SELECT 1;');
+    assert.deepEqual(list.returns, get.returns);
+    assert.equal(list.row, 'a');
+    assert.equal(emitHeader([get, list]).match(/struct sql_\w+_row \{/g).length, 1);
+    assert.match(emitSource([get, list]), /sizeof\(struct sql_b\), columns_b, 1, sizeof\(struct sql_a_row\)/);
+});
+
 test('text survives as a C string', () => {
     const c = emitSource(parse(...READ, '-- work:', "SELECT 'a\\b\"c??/' || $1;"));
     assert.ok(c.includes(String.raw`"SELECT 'a\\b\"c?\?/' || $1"`));
 });
 
 const bad = {
+    'like a later one': [['-- name: a', '-- class: read', '-- params: none', '-- returns: like b'], /^f\.sql:4: .*like "b", which is no earlier/],
     'unknown class': [['-- name: a', '-- class: hot'], /^f\.sql:2: class "hot"/],
     'name in capitals': [['-- name: A'], /^f\.sql:1: name "A"/],
     'unknown type': [['-- name: a', '-- params: x int'], /^f\.sql:2: .*type "int"/],

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Runs the named statements of db/sql the way the lanes do (BEGIN, locks, work, COMMIT; arrays in, one row out per call),
 // so that what they decide can be tested without the engine.
-import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
-import { parseFile } from '../../tools/sql/parse.mjs';
+import { parseAll } from '../../tools/sql/parse.mjs';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const require = createRequire(join(root, 'tools', 'package.json'));
@@ -13,9 +12,7 @@ const pg = require('pg');
 pg.types.setTypeParser(20, (v) => BigInt(v)); // int8: times and ids do not fit a double
 
 function statements() {
-    const dir = join(root, 'db', 'sql');
-    const all = readdirSync(dir).filter((f) => f.endsWith('.sql')).flatMap((f) => parseFile(join(dir, f), readFileSync(join(dir, f), 'utf8')));
-    return new Map(all.map((s) => [s.name, s]));
+    return new Map(parseAll(join(root, 'db', 'sql')).map((s) => [s.name, s]));
 }
 
 const valuesOf = (section, params, values) => section.params.map((i) => values[params[i].name] ?? null);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The form of db/sql/*.sql: header comments (name, class, params, returns), lock sections, work.
+// "returns: like NAME" is for statements with the columns of an earlier one: they share its row.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { scanSection } from './scan.mjs';
 
 export const TYPES = ['uuid', 'int4', 'int8', 'bool', 'text', 'bytea', 'wei', 'time'];
@@ -83,14 +86,26 @@ function startSection(s, file, line, key, value) {
     s.sections.push({ kind: key, label: value, line, lines: [] });
 }
 
-function headerLine(s, file, line, key, value) {
+/** The columns, and the name of the statement whose row struct they have. */
+function parseReturns(s, file, line, value, known) {
+    const like = /^like\s+(\S+)$/.exec(value)?.[1];
+    if (like && !known.has(like)) {
+        throw new SqlError(file, line, `"${s.name}" returns like "${like}", which is no earlier statement`);
+    }
+    s.row = like ? known.get(like).row : s.name;
+    return like ? known.get(like).returns : parseFields(file, line, value, `${s.name} returns`);
+}
+
+function headerLine(s, file, line, key, value, known) {
     if (key === 'class') {
         if (!CLASSES.includes(value)) {
             throw new SqlError(file, line, `class "${value}" is not one of ${CLASSES.join(' ')}`);
         }
         setOnce(s, file, line, key, value);
-    } else if (key === 'params' || key === 'returns') {
+    } else if (key === 'params') {
         setOnce(s, file, line, key, parseFields(file, line, value, `${s.name} ${key}`));
+    } else if (key === 'returns') {
+        setOnce(s, file, line, key, parseReturns(s, file, line, value, known));
     } else {
         startSection(s, file, line, key, value);
     }
@@ -142,9 +157,13 @@ function finish(s) {
     return s;
 }
 
-/** All statements of one file. */
-export function parseFile(file, text) {
+/** All statements of one file; `known` are those of earlier files by name, to which it adds its own. */
+export function parseFile(file, text, known = new Map()) {
     const done = [];
+    const end = (stmt) => {
+        done.push(finish(stmt));
+        known.set(stmt.name, stmt);
+    };
     let s = null;
     let open = null; // a params or returns list that goes on in the next comment line
     const lines = text.split('\n');
@@ -167,12 +186,12 @@ export function parseFile(file, text) {
             const { key, value, line } = open;
             open = null;
             if (key === 'name') {
-                s && done.push(finish(s));
+                s && end(s);
                 s = startStatement(file, line, value);
             } else if (!s) {
                 throw new SqlError(file, at, `"-- ${key}:" before any "-- name:"`);
             } else {
-                headerLine(s, file, line, key, value);
+                headerLine(s, file, line, key, value, known);
             }
         } else if (s && s.sections.length > 0) {
             s.sections.at(-1).lines.push({ at, text: lines[i].trimEnd() });
@@ -186,6 +205,22 @@ export function parseFile(file, text) {
             throw new SqlError(file, at, 'SQL outside a "-- lock:" or "-- work:" section');
         }
     }
-    s && done.push(finish(s));
+    s && end(s);
     return done;
+}
+
+function filesOf(path) {
+    if (!statSync(path).isDirectory()) {
+        return [path];
+    }
+    return readdirSync(path)
+        .filter((f) => f.endsWith('.sql'))
+        .sort()
+        .map((f) => join(path, f));
+}
+
+/** All statements of files and of folders of files. */
+export function parseAll(...paths) {
+    const known = new Map();
+    return paths.flatMap(filesOf).flatMap((f) => parseFile(f, readFileSync(f, 'utf8'), known));
 }
