@@ -49,7 +49,7 @@ export class Crew {
     }
 
     start(url, env = {}, args = []) {
-        this.child = spawn(worker, args, { env: { ...process.env, ...this.settings(url), ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+        this.child = spawn(this.program ?? worker, args, { env: { ...process.env, ...this.settings(url), ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
         this.child.stderr.on('data', (bytes) => { this.text += bytes; });
         this.exited = new Promise((done) => { this.child.on('exit', (code, signal) => done({ code, signal })); });
         return this;
