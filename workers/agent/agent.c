@@ -130,16 +130,15 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
 {
     struct workshop_config c = {o->work_dir, o->runtime,     o->uid_base,
                                 o->image_mb, o->image_files, o->cache_mb};
-    struct sources_config sources = {o->sources, o->sources_if, o->kwh_price,
-                                     o->watts,   o->slots,      {.listed = false}};
+    struct sources_config sources = {o->sources, o->sources_if, o->kwh_price, o->watts, o->slots};
     a->options = o;
     earnings_open(&a->earnings, o->work_dir);
     a->shop.lock = -1;
-    enum err_code rc = egress_terms_read(o, &sources.egress, err);
-    if (rc == E_OK)
-        rc = identity_open(&a->me, o, ENV_CPU, err);
+    enum err_code rc = identity_open(&a->me, o, ENV_CPU, err);
     if (rc == E_OK)
         rc = sources_open(&a->sources, &sources, &a->earnings, err);
+    if (rc == E_OK)
+        rc = egress_terms_read(o, &a->sources.egress, err);
     if (rc == E_OK)
         rc = workshop_open(&a->shop, &c, err);
     if (rc == E_OK)

@@ -147,19 +147,18 @@ static void print_json(const struct earn *e)
 
 static enum err_code run(struct earn *e, const struct options *o, struct err *err)
 {
-    struct sources_config c = {o->sources, o->sources_if, o->kwh_price,
-                               o->watts,   o->slots,      {.listed = false}};
-    enum err_code rc = egress_terms_read(o, &c.egress, err);
-    if (rc == E_OK)
-        rc = gateways_read(o->url, &e->gateways, err);
+    struct sources_config c = {o->sources, o->sources_if, o->kwh_price, o->watts, o->slots};
+    enum err_code rc = gateways_read(o->url, &e->gateways, err);
     if (rc == E_OK)
         rc = sources_open(&e->sources, &c, &e->earnings, err);
     if (rc != E_OK)
         return rc;
+    rc = egress_terms_read(o, &e->sources.egress, err);
     e->sources.environments = ENVIRONMENTS;
     api_open(&e->api, &e->gateways, NULL, &e->stats);
     e->lines = calloc(LINES_MAX + 1, sizeof(e->lines[0]));
-    rc = e->lines ? sources_each(&e->api, look, e, err) : err_set(err, E_INTERNAL, "no memory");
+    if (rc == E_OK)
+        rc = e->lines ? sources_each(&e->api, look, e, err) : err_set(err, E_INTERNAL, "no memory");
     api_close(&e->api);
     sources_close(&e->sources);
     return rc;

@@ -37,7 +37,6 @@ enum err_code sources_open(struct sources *s, const struct sources_config *c,
     pthread_mutex_init(&s->mutex, NULL);
     s->memory_mb = (int64_t)sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
     s->earnings = earnings;
-    s->egress = c->egress;
     s->by_profit = strcmp(c->list, "auto") == 0;
     if (!ogpu_parse(c->kwh_price, &price) || wei_to_units(price, &units, &why) != E_OK ||
         units > UINT32_MAX)

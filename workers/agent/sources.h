@@ -26,7 +26,7 @@ struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
     size_t count;
     unsigned environments;      /**< what this machine runs; the caller sets it */
-    struct egress_terms egress; /**< what we agree to */
+    struct egress_terms egress; /**< what we agree to; the caller sets it */
     bool picking;               /**< by predicate or by profit: claims name what was picked */
     bool by_profit;             /**< OGPU_SOURCES=auto */
     struct predicate predicate; /**< of OGPU_SOURCES_IF */
@@ -46,7 +46,6 @@ struct sources_config {
     const char *kwh_price; /**< OGPU_KWH_PRICE: decimal OGPU */
     int64_t watts;
     int64_t slots;
-    struct egress_terms egress;
 };
 
 /** @earnings  borrowed. @return E_CONFIG naming what is no source id, clause or price. */

@@ -56,10 +56,10 @@ static void test_names(void **state)
         if (!egress_name(text_of(bad[i]), out))
             fail_msg("'%s' is a name", bad[i]);
     memset(label, 'a', 63);
-    strcpy(label + 63, ".org");
+    memcpy(label + 63, ".org", 5);
     assert_null(egress_name(text_of(label), out));
     memset(label, 'a', 64);
-    strcpy(label + 64, ".org");
+    memcpy(label + 64, ".org", 5);
     assert_non_null(egress_name(text_of(label), out));
 }
 
