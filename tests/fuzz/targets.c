@@ -10,6 +10,7 @@
 #include "lib/json.h"
 #include "server/guard.h"
 #include "tests/fuzz/fuzz.h"
+#include "workers/contain/egress_head.h"
 #include "workers/image/document.h"
 
 static void must(bool held)
@@ -195,9 +196,36 @@ static void run_guard(const uint8_t *p, size_t n)
         must(!(g.chunked && g.content_length >= 0));
 }
 
+static bool is_once(const struct buf *b, const char *what)
+{
+    const uint8_t *at = memmem(b->p, b->n, what, strlen(what));
+    size_t rest = at ? b->n - (size_t)(at + 1 - b->p) : 0;
+
+    return at && !memmem(at + 1, rest, what, strlen(what));
+}
+
+/* What a host gets to read has one end and one Host, and is hardly longer than what came. */
+static void run_egress_head(const uint8_t *p, size_t n)
+{
+    struct egress_request q;
+    struct egress_refusal no = {0, NULL};
+    struct buf forward = {.cap = (size_t)2 * EGRESS_HEAD_MAX};
+
+    if (n > EGRESS_HEAD_MAX)
+        return;
+    if (!egress_head_read((const char *)p, n, &q, &forward, &no)) {
+        must(no.status >= 400 && no.why != NULL);
+    } else {
+        must(q.port != 0 && q.length >= 0 && strlen(q.host) <= EGRESS_NAME_MAX);
+        must(q.tunnel == (forward.n == 0) && forward.n <= n + 64);
+        must(q.tunnel || (is_once(&forward, "\r\n\r\n") && is_once(&forward, "\r\nHost: ")));
+    }
+    buf_done(&forward);
+}
+
 const struct fuzz_target fuzz_targets[] = {
     {"abi_tree", run_abi_tree},   {"abi", run_abi},     {"rlp", run_rlp},
     {"rpc_shape", run_rpc_shape}, {"json", run_json},   {"manifest", run_manifest},
-    {"document", run_document},   {"guard", run_guard},
+    {"document", run_document},   {"guard", run_guard}, {"egress_head", run_egress_head},
 };
 const size_t fuzz_targets_n = ARRAY_LEN(fuzz_targets);
