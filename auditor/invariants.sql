@@ -187,6 +187,8 @@ SELECT i.account_id || '/' || i.key AS id, i.operation AS detail FROM idempotenc
      WHEN 'task_submit' THEN EXISTS (SELECT FROM task t WHERE t.id = i.ref AND t.account_id = i.account_id)
      WHEN 'source_create' THEN EXISTS (SELECT FROM source s WHERE s.id = i.ref AND s.owner = i.account_id)
      WHEN 'withdrawal_create' THEN EXISTS (SELECT FROM withdrawal w WHERE w.id = i.ref AND w.account_id = i.account_id)
+     WHEN 'task_cancel' THEN EXISTS (SELECT FROM task t WHERE t.id = i.ref AND t.account_id = i.account_id AND t.status = 'canceled')
+     WHEN 'source_retire' THEN EXISTS (SELECT FROM source s WHERE s.id = i.ref AND s.owner = i.account_id AND s.status = 'retired')
      ELSE false END;
 
 -- name: withdrawals_are_booked

@@ -22,7 +22,7 @@ static enum op_next answer(struct op *op)
     const struct sql_task_cancel_row *row = op->rows;
     struct sql_task_get *call = arena_alloc(op->arena, sizeof(*call));
 
-    if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
+    if (!written(op, op->n_rows ? row->outcome : text_of(NULL), op->n_rows && row->replayed))
         return OP_REPLY;
     *call = (struct sql_task_get){.id = in->task, .account = op->who.account};
     return op_call(op, SQL_TASK_GET, call, (uint64_t)op->who.account, 0, show);
@@ -35,8 +35,13 @@ static enum op_next parse(struct op *op)
 
     if (!lives_here(op, in->task))
         return OP_REPLY;
-    *call =
-        (struct sql_task_cancel){.id = in->task, .account = op->who.account, .key = op->who.key};
+    *call = (struct sql_task_cancel){
+        .id = in->task,
+        .account = op->who.account,
+        .key = op->who.key,
+        .idem_key = op->idempotency_key,
+        .fingerprint = bytes_of(op->fingerprint.b, sizeof(op->fingerprint.b)),
+    };
     return op_call(op, SQL_TASK_CANCEL, call, key_of(in->task), key_of(in->task), answer);
 }
 

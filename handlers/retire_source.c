@@ -20,7 +20,7 @@ static enum op_next answer(struct op *op)
     const struct sql_source_retire_row *row = op->rows;
     struct sql_source_get *call = arena_alloc(op->arena, sizeof(*call));
 
-    if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
+    if (!written(op, op->n_rows ? row->outcome : text_of(NULL), op->n_rows && row->replayed))
         return OP_REPLY;
     call->id = in->source;
     return op_call(op, SQL_SOURCE_GET, call, key_of(in->source), 0, show);
@@ -34,7 +34,12 @@ static enum op_next parse(struct op *op)
     if (!lives_here(op, in->source))
         return OP_REPLY;
     *call = (struct sql_source_retire){
-        .id = in->source, .account = op->who.account, .key = op->who.key};
+        .id = in->source,
+        .account = op->who.account,
+        .key = op->who.key,
+        .idem_key = op->idempotency_key,
+        .fingerprint = bytes_of(op->fingerprint.b, sizeof(op->fingerprint.b)),
+    };
     return op_call(op, SQL_SOURCE_RETIRE, call, (uint64_t)op->who.account, key_of(in->source),
                    answer);
 }

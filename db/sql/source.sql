@@ -64,22 +64,34 @@ SELECT s.id, a.address AS owner, s.status, s.name, s.manifest, s.manifest_hash, 
  ORDER BY s.id DESC LIMIT $4;
 
 -- name: source_retire
--- One way. Open tasks of the source run on; new ones are refused.
+-- One way. Open tasks of the source run on; new ones are refused. Idempotency keys as in task_cancel.
 -- class: slow
--- params: id uuid, account int8, key uuid
--- returns: call int4, outcome text
+-- params: id uuid, account int8, key uuid, idem_key text?, fingerprint bytea
+-- returns: call int4, outcome text, replayed bool
 -- lock: source
 SELECT id FROM source WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+-- lock: balance
+SELECT account_id FROM balance WHERE account_id = ANY($2::int8[]) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, id, account, key FROM unnest($1::uuid[], $2::int8[], $3::uuid[]) WITH ORDINALITY AS u(id, account, key, o)
+    SELECT (o - 1)::int4 AS call, u.*, n.at, row_number() OVER (PARTITION BY account, idem_key ORDER BY o) AS nth
+      FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::text[], $5::bytea[]) WITH ORDINALITY AS u(id, account, key, idem_key, fingerprint, o),
+           (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
-    SELECT c.*, s.status,
-           CASE WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= ogpu_now() THEN 'key_revoked'
+    SELECT c.*, s.status, i.outcome AS old_outcome,
+           CASE WHEN (i.ref IS NOT NULL AND (i.operation <> 'source_retire' OR i.fingerprint <> c.fingerprint))
+                  OR (c.idem_key IS NOT NULL AND c.nth > 1) THEN 'idempotency_key_reused'
+                WHEN i.ref IS NOT NULL THEN 'old'
+                WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= c.at THEN 'key_revoked'
                 WHEN s.id IS NULL THEN 'source_not_found' ELSE 'ok' END AS fate
       FROM c LEFT JOIN source s ON s.id = c.id AND s.owner = c.account
+      LEFT JOIN idempotency i ON i.account_id = c.account AND i.key = c.idem_key
       LEFT JOIN api_key k ON k.id = c.key AND k.account_id = c.account
 ), u AS (
-    UPDATE source s SET status = 'retired', updated_at = ogpu_now() FROM f WHERE s.id = f.id AND f.fate = 'ok' AND f.status = 'active'
+    UPDATE source s SET status = 'retired', updated_at = f.at FROM f WHERE s.id = f.id AND f.fate = 'ok' AND f.status = 'active'
+), i AS (
+    INSERT INTO idempotency (account_id, key, operation, fingerprint, outcome, ref, at)
+    SELECT account, idem_key, 'source_retire', fingerprint, fate, id, at FROM f
+     WHERE idem_key IS NOT NULL AND fate NOT IN ('old', 'idempotency_key_reused', 'key_revoked')
 )
-SELECT call, fate AS outcome FROM f ORDER BY call;
+SELECT call, CASE fate WHEN 'old' THEN old_outcome ELSE fate END AS outcome, fate = 'old' AS replayed FROM f ORDER BY call;

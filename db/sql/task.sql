@@ -146,27 +146,33 @@ SELECT true AS found, e.seq, e.type, e.from_status, e.to_status, e.attempt_id AS
  WHERE t.id = $1 AND t.account_id = $2 ORDER BY e.seq LIMIT $4;
 
 -- name: task_cancel
--- The client takes an unattempted task back: the reward returns. Safe twice.
+-- The client takes an unattempted task back: the reward returns. Safe twice. The balance is the fence of idempotency keys, as in
+-- task_submit; calls of one batch are of different tasks, so a key that comes again in it is used for another request.
 -- class: write
--- params: id uuid, account int8, key uuid
--- returns: call int4, outcome text
+-- params: id uuid, account int8, key uuid, idem_key text?, fingerprint bytea
+-- returns: call int4, outcome text, replayed bool
 -- lock: task
 SELECT id FROM task WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id = ANY($2::int8[]) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.*, n.at FROM unnest($1::uuid[], $2::int8[], $3::uuid[]) WITH ORDINALITY AS u(id, account, key, o),
+    SELECT (o - 1)::int4 AS call, u.*, n.at, row_number() OVER (PARTITION BY account, idem_key ORDER BY o) AS nth
+      FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::text[], $5::bytea[]) WITH ORDINALITY AS u(id, account, key, idem_key, fingerprint, o),
            (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
-    SELECT c.*, t.status, t.reward, t.version,
-           CASE WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= c.at THEN 'key_revoked'
+    SELECT c.*, t.status, t.reward, t.version, i.outcome AS old_outcome,
+           CASE WHEN (i.ref IS NOT NULL AND (i.operation <> 'task_cancel' OR i.fingerprint <> c.fingerprint))
+                  OR (c.idem_key IS NOT NULL AND c.nth > 1) THEN 'idempotency_key_reused'
+                WHEN i.ref IS NOT NULL THEN 'old'
+                WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= c.at THEN 'key_revoked'
                 WHEN t.id IS NULL THEN 'task_not_found'
                 WHEN t.status = 'canceled' THEN 'made'
                 WHEN t.status IN ('running', 'verifying') THEN 'task_running'
                 WHEN t.status <> 'queued' THEN 'task_closed'
                 ELSE 'ok' END AS fate
       FROM c LEFT JOIN task t ON t.id = c.id AND t.account_id = c.account
+      LEFT JOIN idempotency i ON i.account_id = c.account AND i.key = c.idem_key
       LEFT JOIN api_key k ON k.id = c.key AND k.account_id = c.account
 ), t AS (
     UPDATE task SET status = 'canceled', version = task.version + 1, updated_at = f.at, finished_at = f.at
@@ -180,8 +186,12 @@ WITH c AS MATERIALIZED (
 ), b AS (
     UPDATE balance SET available = balance.available + d.amount, frozen = balance.frozen - d.amount
       FROM (SELECT account, sum(reward) AS amount FROM f WHERE fate = 'ok' GROUP BY account) d WHERE balance.account_id = d.account
+), i AS (
+    INSERT INTO idempotency (account_id, key, operation, fingerprint, outcome, ref, at)
+    SELECT account, idem_key, 'task_cancel', fingerprint, CASE fate WHEN 'made' THEN 'ok' ELSE fate END, id, at FROM f
+     WHERE idem_key IS NOT NULL AND fate NOT IN ('old', 'idempotency_key_reused', 'key_revoked')
 )
-SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
+SELECT call, CASE fate WHEN 'made' THEN 'ok' WHEN 'old' THEN old_outcome ELSE fate END AS outcome, fate = 'old' AS replayed FROM f ORDER BY call;
 
 -- name: task_expire
 -- The keeper's: an open task past its expiry is refunded and its live attempts end without blame. A response received in

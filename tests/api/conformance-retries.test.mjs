@@ -179,6 +179,61 @@ test('what is the same when done twice takes a key and needs none', async () => 
     assert.equal((await client.post(task.urls.cancel, {}, { 'idempotency-key': '' })).status, 400);
 });
 
+// Every operation that takes a key binds it to one request: what must be in this table is what the contract says.
+const keyed = {
+    createTask: async () => ['/v1/tasks', order()],
+    createSource: async () => ['/v1/sources', { manifest: manifest() }],
+    createWithdrawal: async () => ['/v1/withdrawals', { amount: '1000000000000' }],
+    cancelTask: async () => [expect(await client.post('/v1/tasks', order()), 201).urls.cancel, {}],
+    retireSource: async () => [(await w.source(client, { name: 'to retire' })).urls.retire, {}],
+};
+
+test('a key is bound to its request at every operation that takes one', async () => {
+    const takers = Object.values(w.contract.document.paths).flatMap((item) => Object.values(item)).filter((o) => o.parameters?.some((p) => w.contract.resolve(p).name === 'Idempotency-Key'));
+    assert.deepEqual(takers.map((o) => o.operationId).sort(), Object.keys(keyed).sort());
+    for (const [what, make] of Object.entries(keyed)) {
+        const k = key();
+        const [path, body] = await make();
+        const first = await at(w.one).post(path, body, k);
+        assert.ok(first.status === 200 || first.status === 201, what);
+        assert.ok(!replayed(first), what);
+        const again = await at(w.two).post(path, body, k);
+        assert.deepEqual(parts(again), parts(first), what);
+        assert.ok(replayed(again), what);
+        for (const [name, other] of Object.entries(keyed)) {
+            const [elsewhere, given] = await other();
+            const reused = await both(name.length).post(elsewhere, given, k);
+            assert.equal(reused.status, name === what && /^create/.test(name) ? first.status : 422, `${name} with the key of ${what}`);
+            assert.ok(reused.status !== 422 || reused.json.code === 'IDEMPOTENCY_KEY_REUSED');
+        }
+    }
+});
+
+test('cancel and retire: another target, at once and later; a refusal is kept; another account is another matter', async () => {
+    const k = key();
+    const targets = await Promise.all(Array.from({ length: 20 }, async () => expect(await client.post('/v1/tasks', order()), 201)));
+    const replies = await Promise.all(targets.map((t, i) => both(i).post(t.urls.cancel, {}, k)));
+    assert.equal(replies.filter((r) => r.status === 200).length, 1, 'one of twenty');
+    assert.deepEqual([...new Set(replies.filter((r) => r.status !== 200).map((r) => r.json.code))], ['IDEMPOTENCY_KEY_REUSED']);
+    for (const [i, t] of targets.entries()) {
+        assert.equal(expect(await client.get(t.urls.self), 200).status, replies[i].status === 200 ? 'canceled' : 'queued');
+    }
+    const refusal = key();
+    const own = await w.source(client, { name: 'busy' });
+    const p = await w.provider(own);
+    const { task, claim } = await w.claimed(client, own, p);
+    assert.equal((await client.post(task.urls.cancel, {}, refusal)).json.code, 'TASK_RUNNING');
+    expect(await p.post(claim.urls.fail, { code: 'no', message: '', released: true }), 200);
+    const kept = await client.post(task.urls.cancel, {}, refusal);
+    assert.equal(kept.json.code, 'TASK_RUNNING');
+    assert.ok(replayed(kept));
+    expect(await client.post(task.urls.cancel, {}, key()), 200);
+    const someone = await w.client();
+    assert.equal((await someone.post(own.urls.retire, {}, k)).json.code, 'SOURCE_NOT_FOUND');
+    assert.equal((await someone.post(task.urls.cancel, {}, k)).json.code, 'IDEMPOTENCY_KEY_REUSED', 'its own key, used by the refusal');
+    expect(await client.post(own.urls.retire, {}, key()), 200);
+});
+
 test('a claim, a response and a failure are one each, however often they are sent', async () => {
     const task = expect(await client.post('/v1/tasks', order({ racers: 1 })), 201);
     const ref = randomUUID();
