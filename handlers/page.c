@@ -94,22 +94,34 @@ struct json_out *page_open(struct op *op)
     return o;
 }
 
-enum op_next page_end(struct op *op, struct json_out *o, bool more, const void *key, size_t n,
-                      const char *query)
+static void page_close(struct op *op, struct json_out *o, bool more, const struct page_next *next)
 {
     char cursor[CURSOR_MAX];
 
     put_close(o, ']');
     put_bool(o, "has_more", more);
     if (more) {
-        cursor_format(op->route->operation, key, n, cursor);
+        cursor_format(op->route->operation, next->key, next->n, cursor);
         put_string(o, "next_cursor", cursor);
         op_header(op, "Link",
                   arena_printf(op->arena, "<%.*s?%s&cursor=%s>; rel=\"next\"", (int)op->path.n,
-                               op->path.s, query, cursor));
+                               op->path.s, next->query, cursor));
     } else {
         put_null(o, "next_cursor");
     }
     put_close(o, '}');
+}
+
+enum op_next page_end(struct op *op, struct json_out *o, bool more, const void *key, size_t n,
+                      const char *query)
+{
+    page_close(op, o, more, &(struct page_next){key, n, query});
     return reply(op, 200, o);
+}
+
+enum op_next page_end_tagged(struct op *op, struct json_out *o, bool more,
+                             const struct page_next *next)
+{
+    page_close(op, o, more, next);
+    return reply_tagged(op, o);
 }

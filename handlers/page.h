@@ -44,4 +44,15 @@ struct json_out *page_open(struct op *op);
 enum op_next page_end(struct op *op, struct json_out *o, bool more, const void *key, size_t n,
                       const char *query);
 
+/** Where the next page begins: as the last parameters of page_end(). */
+struct page_next {
+    const void *key;
+    size_t n;
+    const char *query;
+};
+
+/** The same for a page that does not change: with an ETag, and 304 when If-None-Match names it. */
+enum op_next page_end_tagged(struct op *op, struct json_out *o, bool more,
+                             const struct page_next *next);
+
 #endif

@@ -38,6 +38,31 @@ void view_score_proof(struct json_out *o, const struct app *app,
         "verifyScore(uint64,(address,uint64,uint64,uint64,uint32,uint64,bytes32),bytes32[])");
     put_hex(o, "tx_hash", "0x", row->tx_hash);
     put_time(o, "verifiable_at", claimable_at(app, row->settled_at));
+    if (row->has_before_epoch) {
+        put_open(o, "previous", '{');
+        put_int(o, "epoch", row->before_epoch);
+        put_int(o, "score", row->before_score);
+        put_close(o, '}');
+    } else {
+        put_null(o, "previous");
+    }
+    put_close(o, '}');
+}
+
+void view_event(struct json_out *o, const struct event *event)
+{
+    static const char *const kinds[] = {
+        [EVENT_ACCEPTED] = "accepted", [EVENT_REJECTED] = "rejected", [EVENT_EXPIRED] = "expired"};
+    uint8_t encoded[EVENT_SIZE];
+
+    event_encode(event, encoded);
+    put_open(o, NULL, '{');
+    put_string(o, "kind", kinds[event->kind]);
+    put_id(o, "task", ID_TASK, event->task);
+    put_id(o, "attempt", ID_ATTEMPT, event->attempt);
+    put_address(o, "payee", bytes_of(event->payee.b, sizeof(event->payee.b)));
+    put_time(o, "at", (int64_t)event->at_us);
+    put_hex(o, "encoded", "0x", bytes_of(encoded, sizeof(encoded)));
     put_close(o, '}');
 }
 

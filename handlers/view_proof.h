@@ -19,6 +19,9 @@ struct score_parts {
 void view_score_proof(struct json_out *o, const struct app *app,
                       const struct sql_score_proof_row *row, const struct score_parts *parts);
 
+/** ReputationEvent */
+void view_event(struct json_out *o, const struct event *event);
+
 /** What a task's proof adds to its row. */
 struct task_parts {
     struct uuid task;

@@ -14,6 +14,7 @@
 #include "verify/chain.h"
 #include "verify/declared.h"
 #include "verify/payout.h"
+#include "verify/recount.h"
 #include "verify/score.h"
 #include "verify/task.h"
 
@@ -25,12 +26,15 @@ struct options {
     const char *root;
     const char *rpc;
     const char *contract;
+    const char *events;
+    const char *previous;
 };
 
 static int usage(FILE *to)
 {
     fputs("usage: ogpu-verify payout|score|task FILE (--root 0xROOT | --rpc URL --contract "
           "0xADDRESS)\n"
+          "       ogpu-verify score FILE --events FILE|URL [--previous FILE] …\n"
           "       ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
           "\n"
           "  payout  what GET /v1/proofs/{address} answered\n"
@@ -38,6 +42,11 @@ static int usage(FILE *to)
           "  task    what GET /v1/tasks/{task}/proof answered\n"
           "\n"
           "FILE - is standard input.\n"
+          "--events    count the score again from its events: what GET "
+          "/v1/providers/{provider}/reputation/events\n"
+          "            answered (a page, or a list of pages), or the URL of the first page\n"
+          "--previous  the proof of the score before, checked as well (--rpc); else it is as FILE "
+          "says\n"
           "--root      check offline against a root you trust: the batch's, its score root, its "
           "log root\n"
           "--rpc       ask a node of your choice what the contract keeps\n"
@@ -53,10 +62,9 @@ static bool take_option(const char *name, const char *value, struct options *o)
     const struct {
         const char *name;
         const char **to;
-    } known[] = {{"--root", &o->root},
-                 {"--rpc", &o->rpc},
-                 {"--contract", &o->contract},
-                 {"--settlement", &o->contract}};
+    } known[] = {{"--root", &o->root},         {"--rpc", &o->rpc},
+                 {"--contract", &o->contract}, {"--settlement", &o->contract},
+                 {"--events", &o->events},     {"--previous", &o->previous}};
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (strcmp(name, known[i].name) == 0) {
@@ -75,6 +83,8 @@ static bool read_options(int argc, char **argv, struct options *o)
     for (int i = 3; i < argc; i += 2)
         if (i + 1 >= argc || !take_option(argv[i], argv[i + 1], o))
             return false;
+    if ((o->events && strcmp(o->kind, "score") != 0) || (o->previous && (!o->events || !o->rpc)))
+        return false;
     return (o->root != NULL) != (o->rpc != NULL) && (o->rpc == NULL) == (o->contract == NULL);
 }
 
@@ -127,18 +137,71 @@ static enum err_code verify_payout(const json_t *document, const struct ground *
     return E_OK;
 }
 
+/* A score's proof against what the contract keeps, or the given root. */
+static enum err_code check_score(const json_t *document, const struct ground *g, struct score *out,
+                                 struct err *err)
+{
+    uint8_t kept[SCORE_ROOT_KEPT];
+    enum err_code rc = score_read(document, g->arena, out, err);
+
+    if (rc == E_OK && g->online)
+        rc = chain_scores(&g->chain, out->leaf.epoch, kept, err);
+    if (rc == E_OK)
+        rc = score_check(out, g->online ? kept : g->root.b,
+                         g->online ? sizeof(kept) : sizeof(g->root.b), err);
+    return rc;
+}
+
+/* The score before, proved like the one after. */
+static enum err_code check_previous(const struct ground *g, const struct score *now,
+                                    const struct before *before, struct err *err)
+{
+    json_t *document = NULL;
+    struct score s;
+    enum err_code rc = document_open(g->options->previous, g->arena, &document, err);
+
+    if (rc == E_OK)
+        rc = check_score(document, g, &s, err);
+    if (rc == E_OK && (!address_eq(s.leaf.provider, now->leaf.provider) ||
+                       s.leaf.epoch != before->epoch || s.leaf.score != before->score))
+        rc = err_set(err, E_DIGEST_MISMATCH, "the score before is not the one that is told");
+    json_decref(document);
+    return rc;
+}
+
+static enum err_code recount(const json_t *document, const struct ground *g, const struct score *s,
+                             struct err *err)
+{
+    struct before before;
+    struct events events;
+    enum err_code rc = before_read(document, &before, err);
+
+    if (rc == E_OK && g->options->previous)
+        rc = check_previous(g, s, &before, err);
+    if (rc == E_OK)
+        rc = events_read(g->options->events, g->arena, &events, err);
+    if (rc == E_OK)
+        rc = recount_check(&s->leaf, &events, &before, g->arena, err);
+    if (rc != E_OK)
+        return rc;
+    printf("recounted: %zu events have the leaf's root and counts; from %" PRIu32
+           " (%s) the formula gives %" PRIu32 "\n",
+           events.n, before.score,
+           before.epoch == 0      ? "where everyone begins"
+           : g->options->previous ? "proved"
+                                  : "as the document says",
+           s->leaf.score);
+    return E_OK;
+}
+
 static enum err_code verify_score(const json_t *document, const struct ground *g, struct err *err)
 {
     char address[ADDRESS_TEXT_MAX];
-    uint8_t kept[SCORE_ROOT_KEPT];
     struct score s;
-    enum err_code rc = score_read(document, g->arena, &s, err);
+    enum err_code rc = check_score(document, g, &s, err);
 
-    if (rc == E_OK && g->online)
-        rc = chain_scores(&g->chain, s.leaf.epoch, kept, err);
-    if (rc == E_OK)
-        rc = score_check(&s, g->online ? kept : g->root.b,
-                         g->online ? sizeof(kept) : sizeof(g->root.b), err);
+    if (rc == E_OK && g->options->events)
+        rc = recount(document, g, &s, err);
     if (rc != E_OK)
         return rc;
     address_format(s.leaf.provider, address);

@@ -67,22 +67,50 @@ SELECT call, CASE WHEN open THEN 'ok' ELSE 'digest_mismatch' END AS outcome FROM
 
 -- name: score_proof
 -- The newest confirmed epoch that has a leaf of the provider (or exactly `epoch`, when not 0), with all leaves under its root.
--- Without a confirmed one: a row that says in which state the newest is, or that there is none.
+-- Without a confirmed one: a row that says in which state the newest is, or that there is none. `before` is what its formula began
+-- with: the provider's newest earlier leaf that stood when the batch was made.
 -- class: read
 -- params: provider uuid, epoch int8
--- returns: batch uuid?, epoch int8, state text?, root bytea?, score_root bytea?, tx_hash bytea?, settled_at time?, address bytea?, accepted int8, rejected int8, expired int8, events_root bytea?, score int4, mine bool
+-- returns: batch uuid?, epoch int8, state text?, root bytea?, score_root bytea?, tx_hash bytea?, settled_at time?, address bytea?, accepted int8, rejected int8, expired int8, events_root bytea?, score int4, mine bool, before_epoch int8?, before_score int4?
 SELECT b.id AS batch, COALESCE(b.epoch, 0) AS epoch, b.state, b.root, b.score_root, b.tx_hash, ogpu_us(b.settled_at) AS settled_at, q.address,
        COALESCE(s.accepted, 0) AS accepted, COALESCE(s.rejected, 0) AS rejected, COALESCE(s.expired, 0) AS expired, s.events_root,
-       COALESCE(s.score, 0) AS score, COALESCE(s.provider_id = p.id, false) AS mine
+       COALESCE(s.score, 0) AS score, COALESCE(s.provider_id = p.id, false) AS mine, z.epoch AS before_epoch, z.score AS before_score
   FROM provider p
   LEFT JOIN LATERAL (SELECT COALESCE(
          (SELECT x.batch_id FROM score_leaf x JOIN batch y ON y.id = x.batch_id
            WHERE x.provider_id = p.id AND y.state = 'confirmed' AND ($2 = 0 OR x.epoch = $2) ORDER BY x.epoch DESC LIMIT 1),
          (SELECT x.batch_id FROM score_leaf x WHERE x.provider_id = p.id AND ($2 = 0 OR x.epoch = $2) ORDER BY x.epoch DESC LIMIT 1)) AS id) n ON true
   LEFT JOIN batch b ON b.id = n.id
+  LEFT JOIN LATERAL (SELECT x.epoch, x.score FROM score_leaf x JOIN batch y ON y.id = x.batch_id
+                      WHERE x.provider_id = p.id AND x.epoch < b.epoch AND y.state <> 'dropped' AND (y.voided_at IS NULL OR y.voided_at > b.created_at)
+                      ORDER BY x.epoch DESC LIMIT 1) z ON true
   LEFT JOIN score_leaf s ON s.batch_id = b.id AND (b.state = 'confirmed' OR s.provider_id = p.id)
   LEFT JOIN provider q ON q.id = s.provider_id
  WHERE p.id = $1 ORDER BY q.address;
+
+-- name: provider_events
+-- The events that a provider's leaf of one epoch counts (the newest confirmed when `epoch` is 0), in the order in which its events root
+-- stands over them, behind (at, attempt).
+-- One row at least when the provider exists: without a batch there is no leaf; in a batch that is not confirmed there is no event.
+-- class: read
+-- params: provider uuid, epoch int8, at int8, attempt uuid?, max int4
+-- returns: batch uuid?, epoch int8, state text?, address bytea, kind int4?, task uuid?, attempt uuid?, attempt_epoch int4?, payee bytea?, manifest_hash bytea?, input_digest bytea?, output_digest bytea?, amount wei?, at time?
+SELECT b.id AS batch, COALESCE(b.epoch, 0) AS epoch, b.state, p.address, v.kind, v.task, v.attempt, v.attempt_epoch, v.payee, v.manifest_hash, v.input_digest, v.output_digest, v.amount, v.at
+  FROM provider p
+  LEFT JOIN LATERAL (SELECT y.id, y.state, y.epoch FROM score_leaf x JOIN batch y ON y.id = x.batch_id
+                      WHERE x.provider_id = p.id AND ($2 = 0 OR x.epoch = $2) ORDER BY y.state = 'confirmed' DESC, x.epoch DESC LIMIT 1) b ON true
+  LEFT JOIN LATERAL (
+    SELECT e.kind, a.task_id AS task, a.id AS attempt, a.epoch AS attempt_epoch, m.address AS payee, s.manifest_hash, t.input_digest, r.output_digest,
+           e.amount::text AS amount, ogpu_us(e.at) AS at
+      FROM (SELECT 1 AS kind, r.attempt_id AS attempt, l.amount, r.decided_at AS at
+              FROM ledger_entry l JOIN task t ON t.id = l.ref JOIN response r ON r.id = t.winner WHERE l.batch_id = b.id AND l.kind = 'accept'
+            UNION ALL
+            SELECT CASE a.state WHEN 'rejected' THEN 2 ELSE 3 END, a.id, 0, a.ended_at FROM attempt a WHERE a.scored_in = b.id) e
+      JOIN attempt a ON a.id = e.attempt AND a.provider_id = p.id JOIN task t ON t.id = a.task_id JOIN source s ON s.id = t.source_id
+      JOIN account m ON m.id = a.operator LEFT JOIN response r ON r.attempt_id = a.id
+     WHERE (ogpu_us(e.at), a.id) > ($3::int8, COALESCE($4::uuid, '00000000-0000-0000-0000-000000000000'))
+     ORDER BY e.at, a.id LIMIT $5) v ON b.state = 'confirmed'
+ WHERE p.id = $1 ORDER BY v.at, v.attempt;
 
 -- name: task_proof
 -- Everything a task's proof is made of; its owner's alone.

@@ -300,6 +300,8 @@ test('proofs of scores and tasks: not before the task is done, not before its ba
     assert.equal((await client.get(`/v1/proofs/${account}`)).json.code, 'PROOF_NOT_FOUND');
     const scores = `/v1/providers/${p.id}/reputation/proof`;
     assert.equal((await client.get(scores)).json.code, 'PROOF_NOT_FOUND');
+    const events = `/v1/providers/${p.id}/reputation/events`;
+    assert.equal((await client.get(events)).json.code, 'PROOF_NOT_FOUND');
     const { task, claim } = await w.claimed(client, own, p);
     const proof = `${task.urls.self}/proof`;
     assert.equal((await client.get(proof)).json.code, 'TASK_NOT_DONE');
@@ -308,7 +310,7 @@ test('proofs of scores and tasks: not before the task is done, not before its ba
     assert.equal((await client.get(proof)).json.code, 'PROOF_NOT_FINAL');
     await w.onChain(p.master.address);
     const sealed = await confirmBatch(w, false);
-    for (const path of [proof, scores, `/v1/proofs/${p.master.address}`]) {
+    for (const path of [proof, scores, events, `/v1/proofs/${p.master.address}`]) {
         const early = await client.get(path);
         assert.equal(early.status, 409);
         assert.equal(early.json.code, 'PROOF_NOT_FINAL');
@@ -317,6 +319,9 @@ test('proofs of scores and tasks: not before the task is done, not before its ba
     const score = await readTwice(client, scores);
     assert.deepEqual([score.leaf.accepted, score.leaf.score, score.leaf.epoch], [1, 5151, Number(sealed.epoch)]);
     await readTwice(client, `${scores}?epoch=${sealed.epoch}`);
+    const [event] = (await readTwice(client, `${events}?epoch=${sealed.epoch}`)).data;
+    assert.deepEqual([event.kind, event.task, event.attempt], ['accepted', task.id, claim.attempt]);
+    assert.equal((await client.get(`${events}?epoch=${sealed.epoch + 1n}`)).json.code, 'PROOF_NOT_FOUND');
     assert.equal((await client.get(`${scores}?epoch=${sealed.epoch + 1n}`)).json.code, 'PROOF_NOT_FOUND');
     const shown = await readTwice(client, proof);
     assert.equal(shown.inclusion.root, (await client.get(`/v1/settlements/${sealed.id}`)).json.log_root);

@@ -2,6 +2,7 @@
 // From work over HTTP to proofs anyone can check: real gateways, relayer (killed again and again), indexer and contracts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
@@ -9,7 +10,7 @@ import { hashTypedData, keccak256, recoverTypedDataAddress } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Http, Provider, canonical, expect, idBytes, manifest, sha256 } from '../support/actors.mjs';
 import { Chain } from '../support/chain.mjs';
-import { SCORE_TYPES, bytes, closeEpoch, encodeEvent, eventsOf, hex, rootOfPath, scoreValues } from '../support/epoch.mjs';
+import { SCORE_TYPES, bytes, closeEpoch, encodeEvent, eventsOf, hex, logRoot, rootOfPath, scoreValues } from '../support/epoch.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build, eventually, sleep } from '../support/stack.mjs';
 
@@ -138,6 +139,59 @@ test('scores: the contract says yes to each leaf and no to any other, and so doe
         }
         assert.equal(verify('score', { ...document, epoch: 9999, leaf: { ...leaf, epoch: 9999 } }, ...online()).status, 1, 'an epoch the chain has not');
     }
+});
+
+/** All pages of a provider's events of an epoch, as anyone reads them. */
+async function eventPages(p, epoch, limit) {
+    const pages = [];
+    const stranger = new Http(client.url);
+    let path = `/v1/providers/${p.id}/reputation/events?epoch=${epoch}&limit=${limit}`;
+    while (path) {
+        const reply = await stranger.get(path);
+        const page = expect(reply, 200);
+        assert.equal(reply.headers.get('cache-control'), 'public, max-age=60');
+        assert.equal((await stranger.get(path, { 'if-none-match': reply.headers.get('etag') })).status, 304);
+        pages.push(page);
+        path = page.has_more && reply.headers.get('link').match(/<([^>]*)>/)[1];
+    }
+    return pages;
+}
+
+test('events: an outsider counts every leaf again, from all pages, and the formula gives its score', async () => {
+    const proofs = new Map(); // by provider and epoch
+    for (const p of [good, bad, lazy]) {
+        for (const { epoch } of await sql.query('SELECT epoch FROM score_leaf JOIN provider p ON p.id = provider_id WHERE p.address = $1 ORDER BY epoch', [bytes(p.account.address)])) {
+            const document = expect(await client.get(`/v1/providers/${p.id}/reputation/proof?epoch=${epoch}`), 200);
+            const pages = await eventPages(p, epoch, 1);
+            const events = pages.flatMap((page) => page.data);
+            assert.equal(pages.length, events.length, 'one a page');
+            assert.equal(hex(logRoot(events.map((e) => bytes(e.encoded)))), document.leaf.events_root, 'by RFC 6962 alone');
+            for (const kind of ['accepted', 'rejected', 'expired']) {
+                assert.equal(events.filter((e) => e.kind === kind).length, document.leaf[kind]);
+            }
+            const before = proofs.get(p.id)?.at(-1);
+            assert.deepEqual(document.previous, before ? { epoch: before.epoch, score: before.leaf.score } : null);
+            const url = `${client.url}/v1/providers/${p.id}/reputation/events?epoch=${epoch}&limit=1`;
+            await eventually(() => verify('score', document, ...online()).status === 0, 'the epoch is past its delay');
+            let args = ['--events', url];
+            if (before) {
+                const file = join(stack.run, 'previous.json');
+                writeFileSync(file, JSON.stringify(before));
+                args = [...args, '--previous', file];
+            }
+            const yes = verify('score', document, ...online(), ...args);
+            assert.equal(yes.status, 0, yes.stderr);
+            assert.match(yes.stdout, new RegExp(`^recounted: ${events.length} events .* from ${before ? `${before.leaf.score} \\(proved\\)` : '5000 \\(where'}`));
+            proofs.set(p.id, [...(proofs.get(p.id) ?? []), document]);
+        }
+    }
+    const [first, second] = proofs.get(good.id);
+    const file = join(stack.run, 'previous.json');
+    writeFileSync(file, JSON.stringify({ ...first, leaf: { ...first.leaf, score: first.leaf.score + 1 } }));
+    const url = `${client.url}/v1/providers/${good.id}/reputation/events?epoch=${second.epoch}`;
+    assert.equal(verify('score', second, ...online(), '--events', url, '--previous', file).status, 1, 'a forged score before');
+    assert.equal(verify('score', first, ...online(), '--events', url).status, 1, 'events of another epoch');
+    assert.equal(verify('score', first, ...online(), '--events', `${client.url}/v1/providers/${good.id}/reputation/events?epoch=999`).status, 2, 'no events');
 });
 
 /** A stranger's check, by viem, SHA-256 and docs/settlement.md. @returns what is wrong */
