@@ -61,7 +61,7 @@ async function gas() {
     const table = new Map();
     const keep = (name, n, used) => table.set(name, { ...table.get(name), [n]: Number(used) });
     try {
-        const at = await c.deploy(anvil.url, build, { OGPU_CLAIM_DELAY_S: '0' });
+        const at = await c.deploy(anvil.url, build, { OGPU_CLAIM_DELAY_S: '1' });
         const abi = (name) => JSON.parse(readFileSync(join(build, 'contracts', `${name}.json`), 'utf8')).abi;
         await flood(chain, { address: at.vault, abi: abi('Vault') }, 'register', Array.from({ length: 1000 }, (_, i) => [numberToHex(0xabc000 + i, { size: 20 })]));
         await c.send(chain, c.CLIENT, at.vault, abi('Vault'), 'deposit', [c.CLIENT.address], 10n ** 22n);

@@ -180,6 +180,10 @@ MUST_CHECK enum err_code rpc_gas_price(struct rpc *r, uint64_t *out, struct err 
 MUST_CHECK enum err_code rpc_estimate_gas(struct rpc *r, struct address from, struct address to,
                                           struct bytes data, uint64_t *out, struct err *err);
 
+/** The same for a deployment. @init  creation code and argument */
+MUST_CHECK enum err_code rpc_estimate_create(struct rpc *r, struct address from, struct bytes init,
+                                             uint64_t *out, struct err *err);
+
 /** A question to a contract. */
 struct rpc_view {
     struct address to;

@@ -319,6 +319,15 @@ enum err_code rpc_estimate_gas(struct rpc *r, struct address from, struct addres
     return call_u64(r, "eth_estimateGas", one(call_object_of(&from, to, data)), out, err);
 }
 
+enum err_code rpc_estimate_create(struct rpc *r, struct address from, struct bytes init,
+                                  uint64_t *out, struct err *err)
+{
+    json_t *v = json_pack("{s:o, s:o}", "from", shape_json(from.b, sizeof(from.b)), "data",
+                          shape_json(init.p, init.n));
+
+    return call_u64(r, "eth_estimateGas", one(v), out, err);
+}
+
 static enum err_code call_bytes(struct rpc *r, const char *method, json_t *params,
                                 struct arena *arena, struct bytes *out, struct err *err)
 {

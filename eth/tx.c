@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "eth/tx.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "eth/keccak.h"
 #include "eth/rlp.h"
 
@@ -123,4 +126,22 @@ enum err_code tx_encode(const struct tx *tx, const struct signature *sig, struct
         *hash = keccak256(raw->p, raw->n);
     buf_done(&items);
     return rc;
+}
+
+struct address tx_created(struct address from, uint64_t nonce)
+{
+    struct buf items = {.cap = 0};
+    struct buf list = {.cap = 0};
+    struct address out;
+    struct digest hash;
+
+    if (rlp_bytes(&items, from.b, sizeof(from.b), NULL) != E_OK ||
+        rlp_u64(&items, nonce, NULL) != E_OK ||
+        rlp_list(&list, bytes_of(items.p, items.n), NULL) != E_OK)
+        abort(); /* 30 bytes fit any buffer */
+    hash = keccak256(list.p, list.n);
+    memcpy(out.b, hash.b + 12, sizeof(out.b));
+    buf_done(&items);
+    buf_done(&list);
+    return out;
 }

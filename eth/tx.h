@@ -36,4 +36,7 @@ MUST_CHECK enum err_code tx_sign_digest(const struct tx *tx, struct digest *out,
 MUST_CHECK enum err_code tx_encode(const struct tx *tx, const struct signature *sig,
                                    struct buf *raw, struct digest *hash, struct err *err);
 
+/** Where a contract made by `from`'s transaction (or, for a contract, creation) `nonce` lies. */
+struct address tx_created(struct address from, uint64_t nonce);
+
 #endif

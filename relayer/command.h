@@ -13,6 +13,7 @@ int command_run(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_voucher(int argc, char **argv);
+int command_deploy(int argc, char **argv);
 int command_signer(int argc, char **argv);
 
 /** Whether --help is among the arguments. */

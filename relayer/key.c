@@ -36,7 +36,7 @@ static enum err_code open_store(struct bytes json, const char *password_file, st
 
     if (password_file[0] == '\0')
         return err_set(err, E_CONFIG,
-                       "the key file is a keystore: OGPU_SETTLER_PASSWORD_FILE must name the file "
+                       "the key file is a keystore: OGPU_*_PASSWORD_FILE must name the file "
                        "with its password");
     rc = secret_read(password_file, password, sizeof(password), &n, err);
     if (rc != E_OK)

@@ -136,6 +136,7 @@ static const struct command {
     {"simulate", command_simulate,
      "what would be settled now, tried on the chain; changes nothing"},
     {"voucher", command_voucher, "sign all that an address has earned, as a second way to be paid"},
+    {"deploy", command_deploy, "put the contracts on a chain, or check that they stand there"},
     {"signer", command_signer, "hold the key and sign over a socket what a policy admits"},
 };
 

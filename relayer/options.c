@@ -196,7 +196,7 @@ void relayer_close(struct relayer *r)
     arena_free(r->arena);
 }
 
-enum err_code relayer_check_chain(struct relayer *r, struct err *err)
+enum err_code relayer_meet_chain(struct relayer *r, struct err *err)
 {
     struct rpc_block head;
     uint64_t id;
@@ -211,5 +211,12 @@ enum err_code relayer_check_chain(struct relayer *r, struct err *err)
         rc = rpc_block(r->rpc, "latest", &head, err);
     if (rc == E_OK)
         r->legacy = head.base_fee == 0;
+    return rc;
+}
+
+enum err_code relayer_check_chain(struct relayer *r, struct err *err)
+{
+    enum err_code rc = relayer_meet_chain(r, err);
+
     return rc == E_OK ? relayer_facts(r, err) : rc;
 }

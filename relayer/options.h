@@ -24,6 +24,9 @@ void relayer_close(struct relayer *r);
 void relayer_help(void);
 
 /** The nodes' chain and kind, once one answers. @return E_CONFIG for another chain */
+MUST_CHECK enum err_code relayer_meet_chain(struct relayer *r, struct err *err);
+
+/** The same, and what the contract says about itself. @return E_CONFIG for another chain */
 MUST_CHECK enum err_code relayer_check_chain(struct relayer *r, struct err *err);
 
 #endif

@@ -13,7 +13,9 @@ enum err_code policy_allow(struct policy *p, const char *list, struct err *err)
     while (*list) {
         size_t n = strcspn(list, ", ");
 
-        if (n > 0) {
+        if (n == 6 && memcmp(list, "create", n) == 0) {
+            p->create = true;
+        } else if (n > 0) {
             if (p->n_allow == POLICY_ALLOW_MAX)
                 return err_set(err, E_CONFIG, "more than %d destinations", POLICY_ALLOW_MAX);
             if (!address_parse((struct text){list, n}, &p->allow[p->n_allow]))
@@ -22,7 +24,7 @@ enum err_code policy_allow(struct policy *p, const char *list, struct err *err)
         }
         list += n + strspn(list + n, ", ");
     }
-    if (p->n_allow == 0)
+    if (p->n_allow == 0 && !p->create)
         return err_set(err, E_CONFIG, "a signer needs at least one destination");
     return E_OK;
 }
@@ -44,7 +46,7 @@ enum err_code policy_admit(struct policy *p, const struct tx *tx, int64_t now, s
     if (tx->chain_id != p->chain_id)
         return err_set(err, E_SCOPE_DENIED, "chain %llu is not the signer's",
                        (unsigned long long)tx->chain_id);
-    if (tx->create || !is_allowed(p, tx->to))
+    if (tx->create ? !p->create : !is_allowed(p, tx->to))
         return err_set(err, E_SCOPE_DENIED, "the destination is not allowed");
     if (wei_cmp(wei_from_be(tx->value), p->value_max) > 0)
         return err_set(err, E_SCOPE_DENIED, "it carries more than the value cap");

@@ -13,6 +13,7 @@ struct policy {
     uint64_t chain_id;
     struct address allow[POLICY_ALLOW_MAX]; /**< destinations */
     size_t n_allow;
+    bool create;                        /**< deployments are allowed */
     struct wei value_max;               /**< coins one transaction may carry */
     struct wei cost_max;                /**< gas × fee one transaction may cost; zero: no limit */
     uint32_t rate;                      /**< signatures an hour, up to POLICY_RATE_MAX */
@@ -20,7 +21,7 @@ struct policy {
     uint64_t n_signed;
 };
 
-/** Addresses behind commas. @return E_CONFIG */
+/** Addresses behind commas; the word "create" among them allows deployments. @return E_CONFIG */
 MUST_CHECK enum err_code policy_allow(struct policy *p, const char *list, struct err *err);
 
 /**

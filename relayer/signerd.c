@@ -43,7 +43,7 @@ static const struct config_row rows[] = {
      "password of a keystore, mode 0600"},
     {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, AT(chain_id), "the only chain"},
     {"OGPU_SIGNER_ALLOW", CONFIG_TEXT, NULL, 0, 0, false, AT(allow),
-     "addresses that a transaction may go to, behind commas"},
+     "addresses that a transaction may go to, behind commas; `create` among them: deployments"},
     {"OGPU_SIGNER_VALUE_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, AT(value_max),
      "wei that a transaction may carry"},
     {"OGPU_SIGNER_COST_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, AT(cost_max),

@@ -30,7 +30,9 @@ static bool says_settled(const struct relayer *r, const struct batch *batch,
             continue;
         if (abi_to_u64(&v[0], &epoch) && epoch == (uint64_t)batch->epoch &&
             memcmp(v[1].word, batch->root.b, 32) == 0 && abi_to_u64(&v[2], &increase) &&
-            increase == (uint64_t)batch->increase_units)
+            increase == (uint64_t)batch->increase_units &&
+            memcmp(v[3].word, batch->score_root.b, 32) == 0 &&
+            memcmp(v[4].word, batch->log_root.b, 32) == 0)
             return true;
     }
     return false;
@@ -93,17 +95,14 @@ static enum err_code look_at(struct relayer *r, const struct batch *batch,
     return rc;
 }
 
-/* A final block whose transaction at our nonce is none of ours: the batch needs another nonce. */
-static enum err_code overtaken(struct relayer *r, const struct sql_chain_tx_list_row *newest,
-                               bool *out, struct err *err)
+/* Whether a final block holds a transaction at this nonce. */
+static enum err_code is_used(struct relayer *r, const struct sql_chain_tx_list_row *newest,
+                             bool *out, struct err *err)
 {
-    struct sql_nonce_lost in = {.sender = newest->sender, .nonce = newest->nonce};
     struct address sender;
     char tag[RPC_TAG_MAX];
     uint64_t number;
     uint64_t used;
-    const void *rows;
-    size_t n;
     enum err_code rc;
 
     *out = false;
@@ -117,14 +116,22 @@ static enum err_code overtaken(struct relayer *r, const struct sql_chain_tx_list
     rpc_tag(number, tag);
     if (rc == E_OK)
         rc = rpc_nonce(r->rpc, sender, tag, &used, err);
-    if (rc != E_OK || used <= (uint64_t)newest->nonce)
-        return rc;
-    rc = db_run(r->db, SQL_NONCE_LOST, &in, 1, r->arena, &rows, &n, err);
-    if (rc == E_OK) {
-        *out = true;
+    *out = rc == E_OK && used > (uint64_t)newest->nonce;
+    return rc;
+}
+
+/* The nonce went to a stranger for good: the batch needs another. */
+static enum err_code give_up(struct relayer *r, const struct sql_chain_tx_list_row *newest,
+                             struct err *err)
+{
+    struct sql_nonce_lost in = {.sender = newest->sender, .nonce = newest->nonce};
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(r->db, SQL_NONCE_LOST, &in, 1, r->arena, &rows, &n, err);
+
+    if (rc == E_OK)
         alarm_raise(&r->alarms, ALARM_STRANGER, "nonce %lld was used by somebody else",
                     (long long)newest->nonce);
-    }
     return rc;
 }
 
@@ -182,6 +189,17 @@ static bool was_mined(const struct sql_chain_tx_list_row *txs, size_t n)
     return false;
 }
 
+static enum err_code look_at_all(struct relayer *r, const struct batch *batch,
+                                 const struct sql_chain_tx_list_row *txs, size_t n, bool *mined,
+                                 struct err *err)
+{
+    enum err_code rc = E_OK;
+
+    for (size_t i = 0; i < n && rc == E_OK; i++)
+        rc = look_at(r, batch, &txs[i], mined, err);
+    return rc;
+}
+
 enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool look,
                             enum place *where, struct err *err)
 {
@@ -197,19 +215,22 @@ enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool l
     if (rc != E_OK)
         return rc;
     txs = rows;
-    for (size_t i = 0; look && i < n && rc == E_OK; i++)
-        rc = look_at(r, batch, &txs[i], &mined, err);
+    newest = live(txs, n);
+    if (look)
+        rc = look_at_all(r, batch, txs, n, &mined, err);
+    else
+        mined = was_mined(txs, n);
+    if (rc == E_OK && look && !mined && newest)
+        rc = is_used(r, newest, &gone, err);
+    /* Once more: it may be ours that came into a block between the two questions. */
+    if (rc == E_OK && gone)
+        rc = look_at_all(r, batch, txs, n, &mined, err);
+    if (rc == E_OK && gone && !mined) {
+        rc = give_up(r, newest, err);
+        newest = NULL;
+    }
     if (rc != E_OK)
         return rc;
-    if (!look)
-        mined = was_mined(txs, n);
-    newest = live(txs, n);
     *where = mined ? PLACE_MINED : newest ? PLACE_PENDING : PLACE_UNSIGNED;
-    if (*where != PLACE_PENDING)
-        return E_OK;
-    if (look)
-        rc = overtaken(r, newest, &gone, err);
-    if (rc == E_OK && gone)
-        *where = PLACE_UNSIGNED;
-    return rc == E_OK && !gone ? push(r, batch, newest, err) : rc;
+    return *where == PLACE_PENDING ? push(r, batch, newest, err) : E_OK;
 }

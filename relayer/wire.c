@@ -152,19 +152,15 @@ enum err_code wire_ask_signature(const char *path, const struct tx *tx, struct s
 {
     json_t *v = NULL;
     json_t *q = json_pack(
-        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "op", "sign_tx", "legacy",
-        tx->type == TX_LEGACY, "chain_id", number(tx->chain_id), "nonce", number(tx->nonce), "gas",
-        number(tx->gas), "max_fee", number(tx->max_fee), "priority_fee", number(tx->priority_fee),
-        "to", shape_json(tx->to.b, sizeof(tx->to.b)), "value",
+        "{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "op", "sign_tx", "legacy",
+        tx->type == TX_LEGACY, "create", tx->create, "chain_id", number(tx->chain_id), "nonce",
+        number(tx->nonce), "gas", number(tx->gas), "max_fee", number(tx->max_fee), "priority_fee",
+        number(tx->priority_fee), "to", shape_json(tx->to.b, sizeof(tx->to.b)), "value",
         shape_json(tx->value, sizeof(tx->value)), "data", shape_json(tx->data.p, tx->data.n));
     enum err_code rc;
 
     if (!q)
         abort();
-    if (tx->create) {
-        json_decref(q);
-        return err_set(err, E_SCOPE_DENIED, "a remote signer deploys nothing");
-    }
     rc = ask(path, q, &v, err);
     if (rc != E_OK)
         return rc;
@@ -175,7 +171,8 @@ enum err_code wire_ask_signature(const char *path, const struct tx *tx, struct s
 
 enum err_code wire_read_tx(const json_t *q, struct tx *out, struct buf *data, struct err *err)
 {
-    struct tx tx = {.type = json_is_true(json_object_get(q, "legacy")) ? TX_LEGACY : TX_EIP1559};
+    struct tx tx = {.type = json_is_true(json_object_get(q, "legacy")) ? TX_LEGACY : TX_EIP1559,
+                    .create = json_is_true(json_object_get(q, "create"))};
     struct arena *a = arena_new();
     struct bytes bytes = {0};
     enum err_code rc = shape_u64(json_object_get(q, "chain_id"), "chain_id", &tx.chain_id, err);

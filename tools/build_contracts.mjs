@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Compiles contracts/*.sol with the pinned npm solc and writes $BUILD/contracts/<Name>.json
-// {abi, bytecode} for each contract that can be deployed. Needs no network.
+// {abi, bytecode, code, immutables} for each contract that can be deployed, and for the time lock
+// that Settlement deploys: `code` is what the creation leaves behind, with zeros where `immutables`
+// says that a name's 32 bytes go. Needs no network.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -21,7 +23,11 @@ const settings = {
     // Without the metadata hash the same source gives the same bytes in any folder.
     metadata: { bytecodeHash: 'none' },
     outputSelection: {
-        '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] },
+        '*': {
+            '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object',
+                'evm.deployedBytecode.immutableReferences'],
+            '': ['ast'],
+        },
     },
 };
 
@@ -45,7 +51,32 @@ function compile() {
     if (faults.length > 0) {
         throw new Error(faults.map((e) => e.formattedMessage).join('\n'));
     }
-    return names.flatMap((f) => Object.entries(output.contracts[`contracts/${f}`]));
+    const ours = names.map((f) => `contracts/${f}`);
+    const made = [...ours, LOCK].flatMap((f) => Object.entries(output.contracts[f]));
+    return { made, names: variables(output.sources) };
+}
+
+const LOCK = '@openzeppelin/contracts/governance/TimelockController.sol';
+
+/** Names of the contracts' variables by the number that the compiler gave them. */
+function variables(sources) {
+    const names = new Map();
+    for (const { ast } of Object.values(sources)) {
+        for (const unit of ast.nodes.filter((node) => node.nodeType === 'ContractDefinition')) {
+            for (const { id, name } of unit.nodes) names.set(String(id), name);
+        }
+    }
+    return names;
+}
+
+/** Where each immutable's word goes in the code. */
+function immutables(references, names) {
+    return Object.fromEntries(Object.entries(references).map(([id, places]) => {
+        if (!names.has(id) || places.some((place) => place.length !== 32)) {
+            throw new Error(`immutable ${id} is no word with a name`);
+        }
+        return [names.get(id), places.map((place) => place.start)];
+    }));
 }
 
 /** EIP-170: a chain refuses to keep longer code, and says so only at deployment. */
@@ -53,14 +84,18 @@ const MAX_CODE = 24576;
 
 try {
     mkdirSync(out, { recursive: true });
-    for (const [name, { abi, evm }] of compile()) {
+    const { made, names } = compile();
+    for (const [name, { abi, evm }] of made) {
         const size = evm.deployedBytecode.object.length / 2;
         // Abstract contracts have no code; a library of internal functions has no interface.
         const deployable = size > 0 && abi.some((item) => item.type === 'function');
         if (!deployable) continue;
         if (size > MAX_CODE) throw new Error(`${name}: ${size} bytes of code, ${MAX_CODE} allowed`);
-        const bytecode = `0x${evm.bytecode.object}`;
-        writeFileSync(join(out, `${name}.json`), `${JSON.stringify({ abi, bytecode }, null, 1)}\n`);
+        const artifact = {
+            abi, bytecode: `0x${evm.bytecode.object}`, code: `0x${evm.deployedBytecode.object}`,
+            immutables: immutables(evm.deployedBytecode.immutableReferences ?? {}, names),
+        };
+        writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
         console.log(`${name}: ${size} bytes of code`);
     }
 } catch (error) {

@@ -2,7 +2,7 @@
 // The relayer once more on another node: Hardhat 3 has pool rules of its own that anvil lacks (a replacement must raise both fees
 // by 10 %, a transaction takes at most 2^24 gas), so what is accepted here is judged by others than ourselves.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -10,10 +10,11 @@ import { after, before, test } from 'node:test';
 import { createTestClient, http, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Chain } from '../support/chain.mjs';
+import { deployed } from '../support/deploy.mjs';
 import { Ledger } from '../support/ledger.mjs';
 import { Market, OGPU } from '../support/market.mjs';
 import { Sql, root } from '../support/sql.mjs';
-import { Stack, build, eventually } from '../support/stack.mjs';
+import { Stack, eventually } from '../support/stack.mjs';
 
 const l = new Ledger();
 let node, client, source, one;
@@ -47,9 +48,8 @@ before(async () => {
     const file = join(l.stack.run, 'settler');
     writeFileSync(file, `${key.slice(2)}\n`, { mode: 0o600 });
     chmodSync(file, 0o600);
-    const waits = { OGPU_CLAIM_DELAY_S: '1', OGPU_EXIT_SILENCE_S: '10000000', OGPU_EXIT_WINDOW_S: '100' };
-    const made = JSON.parse(execFileSync(process.execPath, [join(root, 'tools/deploy.mjs')], { env: { PATH: process.env.PATH, BUILD: build, L1_RPC_URL: url.href, OGPU_SETTLER: settler, ...waits } }));
-    Object.assign(l.stack.env, { L1_RPC_URL: url.href, L1_CHAIN_ID: String(made.chainId), L1_VAULT: made.vault, L1_SETTLEMENT: made.settlement, OGPU_SETTLER_KEY_FILE: file });
+    const made = await deployed(l.stack.run, { L1_RPC_URL: url.href, OGPU_SETTLER: settler, OGPU_EXIT_SILENCE_S: '10000000', OGPU_EXIT_WINDOW_S: '100' });
+    Object.assign(l.stack.env, { L1_RPC_URL: url.href, L1_CHAIN_ID: '31337', L1_VAULT: made.vault, L1_SETTLEMENT: made.settlement, OGPU_SETTLER_KEY_FILE: file });
     l.settings = { OGPU_POLL_MS: '100', OGPU_BATCH_AGE_S: '0', OGPU_FINALITY: 'depth:0', OGPU_RESEND_S: '1', OGPU_BUMP_S: '2' };
     l.sql = await Sql.open(l.stack.env.DATABASE_URL);
     l.m = new Market(l.sql);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { deployed } from '../support/deploy.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Packages live under tools/; a test asks for them from there.
@@ -25,7 +26,6 @@ export const DEV_KEYS = [
     '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a',
 ];
 export const [CLIENT, SETTLER, STRANGER] = DEV_KEYS.map((key) => privateKeyToAccount(key));
-
 function anvil_path() {
     const scope = join(root, 'tools', 'node_modules', '@foundry-rs');
     const found = readdirSync(scope).find((name) => name.startsWith('anvil-linux-'));
@@ -70,13 +70,18 @@ export async function node(script, env) {
     return run(process.execPath, [join(root, script)], { env: { PATH: process.env.PATH, ...env } });
 }
 
-/** tools/deploy.mjs as an operator runs it; its line of JSON. */
+/** Deployed as an operator does it; where both contracts are. */
 export async function deploy(url, build, env = {}) {
-    const { stdout } = await node('tools/deploy.mjs', {
-        L1_RPC_URL: url, BUILD: build, OGPU_SETTLER: SETTLER.address, OGPU_CLAIM_DELAY_S: '600',
-        ...env,
-    });
-    return JSON.parse(stdout);
+    const folder = mkdtempSync(join(tmpdir(), 'ogpu-deploy-'));
+    try {
+        const made = await deployed(folder, {
+            L1_RPC_URL: url, OGPU_CONTRACTS: join(build, 'contracts'), OGPU_CLAIM_DELAY_S: '600',
+            OGPU_SETTLER: SETTLER.address, OGPU_SIGNER: CLIENT.address, ...env,
+        });
+        return { settlement: made.settlement, vault: made.vault, chainId: made.chain_id };
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
 }
 
 /** One client for everything: reads, sends, and anvil's own calls. */

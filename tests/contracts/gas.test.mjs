@@ -26,7 +26,7 @@ before(async () => {
     made = await c.build_contracts();
     anvil = await c.start_anvil('--enable-tx-gas-limit', '--gas-limit', '200000000');
     chain = c.connect(anvil.url);
-    at = await c.deploy(anvil.url, made.build, { OGPU_CLAIM_DELAY_S: '0' });
+    at = await c.deploy(anvil.url, made.build, { OGPU_CLAIM_DELAY_S: '1' });
 });
 
 after(async () => {
@@ -81,6 +81,12 @@ async function register_all() {
     return chain.waitForTransactionReceipt({ hash });
 }
 
+/** Lets the claim delay of one second pass. */
+async function claimable() {
+    await chain.increaseTime({ seconds: 1 });
+    await chain.mine({ blocks: 1 });
+}
+
 test('gas of an epoch and of a registration', async (t) => {
     const registration = await register_all();
     assert.equal(registration.status, 'success');
@@ -102,6 +108,7 @@ test('gas of an epoch and of a registration', async (t) => {
 test('gas of claims', async (t) => {
     const rows = rows_of(1000).map(([id]) => [id, 1n, false]);
     const [first, second] = [await listed(rows), await listed(rows.map(([id]) => [id, 2n, false]))];
+    await claimable();
     const claim = (batch, chunk, index) => c.send(chain, c.STRANGER, at.settlement,
         made.settlement_abi, 'claimPayout',
         [batch.epoch, batch.chunks[chunk], index, batch.tree.getProof(chunk)]);
@@ -122,6 +129,7 @@ test('gas of a voucher', async (t) => {
     const call = (name, values) => c.send(chain, c.STRANGER, at.settlement, made.settlement_abi,
         name, values);
     record(t, 'voucher posted', (await call('postVoucher', args)).gasUsed);
+    await claimable();
     const paid = await call('claimVoucher', [message.id, message.earned]);
     record(t, 'voucher claimed, account new', paid.gasUsed);
 });

@@ -105,7 +105,7 @@ test('a hex file, and keystores of ethers (scrypt), of the format\'s own text, a
 
 test('what is no sound keystore, or open to others, is refused with a sentence', async () => {
     await refused(withStore(pbkdf2Store(), 'wrong'), /wrong password, or a damaged file/);
-    await refused({ OGPU_SETTLER_KEY_FILE: file(JSON.stringify(pbkdf2Store())) }, /OGPU_SETTLER_PASSWORD_FILE must name/);
+    await refused({ OGPU_SETTLER_KEY_FILE: file(JSON.stringify(pbkdf2Store())) }, /PASSWORD_FILE must name/);
     await refused(withStore(pbkdf2Store({ over: { version: 1 } })), /not of version 3/);
     await refused(withStore(pbkdf2Store({ over: { address: ALLOWED.slice(2) } })), /another address than its key's/);
     await refused(withStore(pbkdf2Store({ crypto: { mac: '00'.repeat(32) } })), /damaged/);
