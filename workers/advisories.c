@@ -97,14 +97,18 @@ static bool fixed_by_debian(const json_t *list, const char *package)
     return false;
 }
 
-/* "runc version 1.4.0-rc.3" to "runc" and "1.4.0~rc3". */
+/* "runc version 1.4.0-rc.3" to "runc" and "1.4.0~rc3"; gVisor numbers by the day: Debian's
+ * "0.0~20240729.0" and its own "release-20240729.0" are "20240729.0". */
 static bool split(const char *line, char name[16], char version[64])
 {
     char raw[64];
     size_t n = 0;
     if (sscanf(line, "%15s version %63s", name, raw) != 2)
         return false;
-    for (const char *s = raw; *s; s++) {
+    const char *s = raw;
+    if (strcmp(name, "runsc") == 0)
+        s += strncmp(raw, "release-", 8) == 0 ? 8 : strncmp(raw, "0.0~", 4) == 0 ? 4 : 0;
+    for (; *s; s++) {
         if (strncmp(s, "-rc", 3) == 0)
             version[n++] = '~';
         else if (!(n >= 2 && *s == '.' && version[n - 1] == 'c' && version[n - 2] == 'r'))

@@ -59,7 +59,7 @@
     CONFIG_ROW,                                                                                  \
         TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                                  \
              "folder of the image cache; one worker each"),                                      \
-        TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc or an absolute path"),    \
+        TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc, runsc or a path"),       \
         INT("OGPU_UID_BASE", uid_base, "200000", 65536, 4000000000,                              \
             "first host id of the containers; 65536 ids for each slot"),                         \
         INT("OGPU_IMAGE_MB", image_mb, "32768", 1, 1048576,                                      \

@@ -40,10 +40,10 @@ static void check_runtime(const char *runtime, struct preflight_row *r)
     enum err_code rc = runtime_find(runtime, path, sizeof(path), &err);
     if (rc == E_OK)
         rc = runtime_version(path, r->detail, sizeof(r->detail), &err);
-    /* gVisor brings a network stack of its own: our sockets in the container's namespace would not
-     * meet the source, and nothing of what the probes show was shown for it. */
-    if (rc == E_OK && strncmp(r->detail, "runsc ", 6) == 0)
-        rc = err_set(&err, E_CONFIG, "runsc (gVisor) is here, but is not carried yet: use crun");
+    /* It is called with flags of its own, and told by its name. */
+    if (rc == E_OK && (strncmp(r->detail, "runsc ", 6) == 0) != runtime_is_gvisor(path))
+        rc = err_set(&err, E_CONFIG,
+                     "gVisor's file must be named runsc, and no other may be: %.80s", path);
     if (rc != E_OK)
         snprintf(r->detail, sizeof(r->detail), "%.150s", err.text);
     r->ok = rc == E_OK;

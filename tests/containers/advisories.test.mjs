@@ -15,8 +15,8 @@ before(() => { bench = new Bench('crun'); });
 after(() => bench.close());
 
 /** A runtime that says it is of some version and does nothing else. */
-function claims(version) {
-    const path = join(bench.dir, 'claims');
+function claims(version, name = 'claims') {
+    const path = join(bench.dir, name);
     writeFileSync(path, `#!/bin/sh\necho '${version}'\n`);
     chmodSync(path, 0o755);
     return path;
@@ -45,9 +45,9 @@ test('weaknesses that it does not feed are told, with the reason and its probe',
     assert.doesNotMatch((await doctor(claims('runc version 1.5.1'))).stderr, /runtime_advisory/);
 });
 
-test('gVisor is told apart and refused: nothing was shown for it yet', async () => {
-    const r = await doctor(claims('runsc version release-20240729.0'));
-    assert.match(r.stdout, /^FAILED {2}OCI runtime: runsc \(gVisor\) is here, but is not carried yet/m);
+test('gVisor is told by its name, since it is called with flags of its own', async () => {
+    for (const path of [claims('runsc version release-20240729.0'), claims('crun version 1.20', 'runsc')])
+        assert.match((await doctor(path)).stdout, /^FAILED {2}OCI runtime: gVisor's file must be named runsc, and no other may be: /m);
     assert.match((await doctor('runsc-is-not-here')).stdout, /^FAILED {2}OCI runtime: no OCI runtime 'runsc-is-not-here'/m);
 });
 

@@ -12,6 +12,7 @@
 #include "workers/agent/metrics.h"
 #include "workers/agent/slot.h"
 #include "workers/commands.h"
+#include "workers/contain/runtime.h"
 
 static sigset_t end_signals(void)
 {
@@ -145,7 +146,8 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
         rc = cards_open(a, o, err);
     /* What is promised is what a container can be given. */
     if (rc == E_OK)
-        a->sources.environments = a->me.environments = cards_environments(&a->cards);
+        a->sources.environments = a->me.environments =
+            runtime_is_gvisor(a->shop.runtime) ? ENV_CPU : cards_environments(&a->cards);
     struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
     warm_open(&a->warm, &warm);
     return rc;

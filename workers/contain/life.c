@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,6 +27,18 @@ static void shut(int *fd)
     *fd = -1;
 }
 
+/* gVisor brings a network up that it has itself; of the namespace that our sockets and the source's
+ * meet in, `lo` is left down. */
+static bool raise_loopback(const struct life *l)
+{
+    struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    int fd = life_socket(l);
+    bool ok = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 static enum err_code open_handles(struct life *l, struct err *err)
 {
     char path[64];
@@ -35,6 +49,8 @@ static enum err_code open_handles(struct life *l, struct err *err)
     l->netns = open(path, O_RDONLY | O_CLOEXEC);
     if (l->netns < 0)
         return err_set(err, E_IO, "the container's network namespace: %s", strerror(errno));
+    if (l->rt.sockets && !raise_loopback(l))
+        return err_set(err, E_IO, "the container's loopback: %s", strerror(errno));
     return E_OK;
 }
 
@@ -42,7 +58,11 @@ enum err_code life_create(struct life *l, const struct box_spec *spec, int stdin
                           struct err *err)
 {
     *l = (struct life){.spec = spec, .pidfd = -1, .netns = -1, .out = -1, .log = -1};
-    l->rt = (struct runtime){spec->runtime, HOUSE_STATE, HOUSE, spec->id, HOUSE_LOG};
+    l->rt = (struct runtime){spec->runtime, HOUSE_STATE, HOUSE, spec->id, HOUSE_LOG, false};
+    bool gvisor = runtime_is_gvisor(spec->runtime);
+    l->rt.sockets = gvisor && spec->contract == BOX_HTTP;
+    if (gvisor && spec->card)
+        return err_set(err, E_CONFIG, "cards are not carried under gVisor: use crun");
     enum err_code rc = spec_write(spec, HOUSE, err);
     if (rc != E_OK)
         return rc;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -16,6 +17,8 @@
 
 /* Start-up of a container takes tens of milliseconds; a runtime that needs this long is stuck. */
 #define RUNTIME_TIMEOUT_MS 30000
+/* Killed processes end at once; what does not is left to `delete`, which waits longer. */
+#define HELPERS_END_MS 3000
 
 static const char *const folders[] = {"/usr/bin",        "/usr/sbin", "/usr/local/bin",
                                       "/usr/local/sbin", "/bin",      "/sbin"};
@@ -43,6 +46,12 @@ enum err_code runtime_find(const char *name, char *out, size_t size, struct err 
                        "no OCI runtime '%.60s' on this machine: install crun or runc", name);
     memcpy(out, path, strlen(path) + 1);
     return E_OK;
+}
+
+bool runtime_is_gvisor(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash ? slash + 1 : path, "runsc") == 0;
 }
 
 /* Wait for one child with a deadline; it is killed beyond it. @return its wait status, -1 for none.
@@ -135,11 +144,28 @@ static void complaint(const char *log, char *out, size_t size)
     }
 }
 
+/*
+ * gVisor's own words: no layer to write over the image (its file would lie in the image's folder),
+ * our seccomp list inside too, and a network of its own, unless sockets that we make in the
+ * container's network namespace have to meet the source.
+ */
+static size_t add_gvisor(const struct runtime *rt, char **argv)
+{
+    size_t n = 0;
+    argv[n++] = "--platform=systrap";
+    argv[n++] = "--overlay2=none";
+    argv[n++] = "--oci-seccomp";
+    argv[n++] = rt->sockets ? "--network=host" : "--network=none";
+    return n;
+}
+
 static enum err_code call(const struct runtime *rt, char *const verb[], const int stdio[3],
                           struct err *err)
 {
     char *argv[24] = {(char *)rt->path, "--root", (char *)rt->state, "--log", (char *)rt->log};
     size_t n = 5;
+    if (runtime_is_gvisor(rt->path))
+        n += add_gvisor(rt, argv + n);
     for (size_t i = 0; verb[i] && n < ARRAY_LEN(argv) - 1; i++)
         argv[n++] = verb[i];
     int status = run(rt->path, argv, stdio);
@@ -187,8 +213,23 @@ enum err_code runtime_start(const struct runtime *rt, struct err *err)
     return quiet_call(rt, verb, err);
 }
 
+/* gVisor's helpers became our children when `create` ended. `delete` waits for them to be gone, and
+ * a dead child is not gone before its parent has looked. */
+static void reap_helpers(void)
+{
+    int64_t end = clock_mono_us() + (int64_t)HELPERS_END_MS * 1000;
+    struct timespec pause = {0, 2000000};
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0 && clock_mono_us() < end) {
+        if (pid == 0)
+            nanosleep(&pause, NULL);
+    }
+}
+
 enum err_code runtime_delete(const struct runtime *rt, struct err *err)
 {
     char *const verb[] = {"delete", "--force", (char *)rt->id, NULL};
+    if (runtime_is_gvisor(rt->path))
+        reap_helpers();
     return quiet_call(rt, verb, err);
 }

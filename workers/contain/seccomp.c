@@ -28,15 +28,16 @@ static const char *architecture(void)
     return "SCMP_ARCH_X86_64";
 }
 
-static void add_rules(json_t *to, const json_t *rows, const char *action)
+static void add_rules(json_t *to, const json_t *rows, const char *action, bool gvisor)
 {
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row)
     {
-        json_t *rule =
-            json_pack("{s:O, s:s}", "names", json_object_get(row, "names"), "action", action);
-        json_t *no = json_object_get(row, "errno");
+        bool allow = gvisor && json_object_get(row, "gvisor");
+        json_t *rule = json_pack("{s:O, s:s}", "names", json_object_get(row, "names"), "action",
+                                 allow ? "SCMP_ACT_ALLOW" : action);
+        json_t *no = allow ? NULL : json_object_get(row, "errno");
         json_t *args = json_object_get(row, "args");
         if (no)
             json_object_set(rule, "errnoRet", no);
@@ -46,7 +47,7 @@ static void add_rules(json_t *to, const json_t *rows, const char *action)
     }
 }
 
-enum err_code spec_seccomp(json_t **out, struct err *err)
+enum err_code spec_seccomp(bool gvisor, json_t **out, struct err *err)
 {
     json_error_t why;
     json_t *data =
@@ -55,9 +56,9 @@ enum err_code spec_seccomp(json_t **out, struct err *err)
         return err_set(err, E_INTERNAL, "seccomp.json, line %d: %s", why.line, why.text);
     json_t *rules = json_array();
     json_t *allow = json_pack("[{s:O}]", "names", json_object_get(data, "allow"));
-    add_rules(rules, allow, "SCMP_ACT_ALLOW");
-    add_rules(rules, json_object_get(data, "conditional"), "SCMP_ACT_ALLOW");
-    add_rules(rules, json_object_get(data, "refuse"), "SCMP_ACT_ERRNO");
+    add_rules(rules, allow, "SCMP_ACT_ALLOW", gvisor);
+    add_rules(rules, json_object_get(data, "conditional"), "SCMP_ACT_ALLOW", gvisor);
+    add_rules(rules, json_object_get(data, "refuse"), "SCMP_ACT_ERRNO", gvisor);
     json_t *v = json_pack("{s:s, s:O, s:[s], s:o}", "defaultAction", "SCMP_ACT_ERRNO",
                           "defaultErrnoRet", json_object_get(data, "default_errno"),
                           "architectures", architecture(), "syscalls", rules);

@@ -86,12 +86,14 @@ static bool warn_guard(struct session *s)
 
 /*
  * After a good run: freeze the container before its outputs are read, so that they stay as they
- * are. A run that met a limit on its way is good, but its container is not trusted again.
+ * are. A run that met a limit on its way is good, but its container is not trusted again; and that
+ * all of gVisor stands still has not been shown.
  */
 static bool keep(struct session *s, struct watch *w, struct box_result *r)
 {
-    if (!s->spec.keep || s->spec.egress || r->end != BOX_OK || w->courier.strikes > 0 ||
-        !warn_guard(s) || !freezer_set(s->spec.cgroup_parent, s->spec.id, true))
+    if (!s->spec.keep || s->spec.egress || runtime_is_gvisor(s->spec.runtime) ||
+        r->end != BOX_OK || w->courier.strikes > 0 || !warn_guard(s) ||
+        !freezer_set(s->spec.cgroup_parent, s->spec.id, true))
         return false;
     struct box_usage now = {0};
     cgroup_counters(s->spec.cgroup_parent, s->spec.id, &now);

@@ -10,6 +10,9 @@
 #include "workers/contain/card.h"
 #include "workers/contain/cgroup.h"
 #include "workers/contain/house.h"
+#include "workers/contain/runtime.h"
+
+#define GVISOR_THREADS 512
 
 /* Files of the kernel that tell about the host or other tenants: shown empty. */
 static const char *const masked[] = {
@@ -120,14 +123,20 @@ static json_t *mounts(const struct box_spec *s)
     return list;
 }
 
+/* gVisor's own threads are counted with the source's, and it dies when it gets none. */
+static json_int_t pids_of(const struct box_spec *s)
+{
+    return (json_int_t)s->limits.pids + (runtime_is_gvisor(s->runtime) ? GVISOR_THREADS : 0);
+}
+
 static json_t *resources(const struct box_spec *s)
 {
     /* memory and swap together, so that the limit cannot be stretched by swapping */
-    json_t *v = json_pack(
-        "{s:[{s:b, s:s}], s:{s:I, s:I}, s:{s:I}, s:{s:I, s:I}}", "devices", "allow", 0, "access",
-        "rwm", "memory", "limit", (json_int_t)s->limits.memory_bytes, "swap",
-        (json_int_t)s->limits.memory_bytes, "pids", "limit", (json_int_t)s->limits.pids, "cpu",
-        "quota", (json_int_t)s->limits.cpu_millis * 100, "period", (json_int_t)100000);
+    json_t *v =
+        json_pack("{s:[{s:b, s:s}], s:{s:I, s:I}, s:{s:I}, s:{s:I, s:I}}", "devices", "allow", 0,
+                  "access", "rwm", "memory", "limit", (json_int_t)s->limits.memory_bytes, "swap",
+                  (json_int_t)s->limits.memory_bytes, "pids", "limit", pids_of(s), "cpu", "quota",
+                  (json_int_t)s->limits.cpu_millis * 100, "period", (json_int_t)100000);
     /* out of memory ends the run, not one of its processes (v1 has no such switch) */
     if (cgroup_is_v2())
         json_object_set_new(v, "unified", json_pack("{s:s}", "memory.oom.group", "1"));
@@ -158,7 +167,7 @@ static json_t *linux_part(const struct box_spec *s, json_t *seccomp)
 enum err_code spec_config(const struct box_spec *spec, json_t **out, struct err *err)
 {
     json_t *seccomp;
-    enum err_code rc = spec_seccomp(&seccomp, err);
+    enum err_code rc = spec_seccomp(runtime_is_gvisor(spec->runtime), &seccomp, err);
     if (rc != E_OK)
         return rc;
     json_t *v =
