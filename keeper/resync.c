@@ -64,6 +64,11 @@ enum err_code job_resync(struct keeper *k, struct err *err)
     if (!queue_up(k->app->queue))
         return E_OK;
     random_bytes(&page.token, sizeof(page.token));
+    /* Before anything is read: what a flush takes after this takes the token too. */
+    rc = send_and_wait(k, &page, err);
+    if (rc != E_OK)
+        return rc;
+    page.first = false;
     do {
         const void *rows;
 
@@ -78,7 +83,6 @@ enum err_code job_resync(struct keeper *k, struct err *err)
         KILLPOINT("o4");
         if (page.n > 0)
             in.after = page.rows[page.n - 1].task;
-        page.first = false;
         arena_reset(k->arena);
     } while (!page.last && !atomic_load(&k->stopping));
     /* As of before: what was lost meanwhile is filled in the next round. */

@@ -292,14 +292,22 @@ enum err_code slots_begin(struct queue *q, uint64_t token, struct err *err)
 {
     struct link_args a = {.n = 0};
     char key[KEY_MAX];
+    redisReply *r;
+    enum err_code rc;
 
     token_key(token, key);
+    link_drain(q);
     add(&a, "SET");
     add(&a, key);
     add(&a, "1");
     add(&a, "EX");
     add(&a, "600");
-    return link_append(q, &a, err);
+    rc = link_append(q, &a, err);
+    if (rc == E_OK)
+        rc = link_next(q, &r, err);
+    if (rc == E_OK)
+        freeReplyObject(r);
+    return rc;
 }
 
 enum err_code slots_mark(struct queue *q, uint64_t token, struct err *err)

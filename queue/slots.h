@@ -71,9 +71,12 @@ enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task,
 enum err_code slots_drop(struct queue *q, struct uuid source, struct uuid task, struct err *err);
 
 /**
- * A resync begins. The token vanishes with the slots when Redis is flushed before slots_mark().
+ * A resync begins: after this, the database may be read. The token vanishes with the slots when
+ * Redis is flushed before slots_mark(). Waits for Redis, unlike the others: a token that is still
+ * on its way would outlive a flush that takes what was read before it.
  *
  * @token  random
+ * @return E_PEER: Redis does not have it
  */
 enum err_code slots_begin(struct queue *q, uint64_t token, struct err *err);
 
