@@ -8,6 +8,7 @@
 #include "core/image_ref.h"
 #include "lib/hash.h"
 #include "lib/hex.h"
+#include "lib/utf8.h"
 
 #define NAME_MAX_CHARS 100
 #define TEXT_MAX       2000
@@ -236,6 +237,8 @@ static enum err_code read_texts(const json_t *v, struct manifest *m, struct err 
     m->name = string_of(json_object_get(v, "name"));
     if (m->name.n == 0 || m->name.n > 4 * NAME_MAX_CHARS)
         return refuse(err, "name must be a string of 1 to %d characters", NAME_MAX_CHARS);
+    if (!utf8_line(m->name.s, m->name.n))
+        return refuse(err, "name must be " UTF8_LINE_WHAT);
     if (text && (!json_is_string(text) || json_string_length(text) > 4 * TEXT_MAX))
         return refuse(err, "description must be a string of at most %d characters", TEXT_MAX);
     if (!function)

@@ -13,6 +13,7 @@
 #include "lib/config.h"
 #include "lib/hash.h"
 #include "lib/keytext.h"
+#include "lib/utf8.h"
 
 struct key_config {
     const char *database_url;
@@ -105,6 +106,8 @@ static int create(struct db_conn *conn, struct arena *arena, const struct key_co
         return fail("--address must be 0x and 40 hex digits");
     if (key.scopes == 0)
         return fail("--scope names an unknown scope");
+    if (!utf8_line(c->name, strlen(c->name)))
+        return fail("--name must be " UTF8_LINE_WHAT);
     random_bytes(noise, sizeof(noise));
     key.id = id_make(clock_wall_us() / 1000, noise);
     keytext_make(KEYTEXT_API, token);
@@ -185,6 +188,12 @@ int key_command(int argc, char **argv)
     int skip = revokes ? 2 : 1;
     int status;
 
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        }
+    }
     if ((strcmp(verb, "create") != 0 && strcmp(verb, "list") != 0 && !revokes) || argc < skip) {
         fputs(usage, stderr);
         return 2;

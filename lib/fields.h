@@ -37,6 +37,7 @@ struct fields;
 struct shape {
     enum shape_kind kind;
     bool unique; /**< SHAPE_ARRAY of strings: no two alike */
+    bool line;   /**< SHAPE_TEXT: one readable line, utf8_line() */
     int64_t
         min; /**< SHAPE_INT: value. TEXT: code points. ARRAY: items. OBJECT, MAP, ANY: members */
     int64_t max;                   /**< as min */

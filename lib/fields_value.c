@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/fields_value.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "lib/utf8.h"
 
 #define WORDS_MAX 256
 
@@ -35,9 +36,12 @@ static bool in_bounds(struct value_check *c, const struct shape *s, const struct
 static void check_text(struct value_check *c, const struct shape *s, const struct value_frame *at,
                        struct text v)
 {
-    if (in_bounds(c, s, at, code_points(v), "character") && s->pattern &&
-        !pattern_matches(s->pattern, v))
+    if (!in_bounds(c, s, at, code_points(v), "character"))
+        return;
+    if (s->pattern && !pattern_matches(s->pattern, v))
         value_complain(c, at, "must match %s", s->pattern->text);
+    else if (s->line && !utf8_line(v.s, v.n))
+        value_complain(c, at, "must be " UTF8_LINE_WHAT);
 }
 
 static void complain_of_word(struct value_check *c, const struct shape *s,
@@ -96,21 +100,14 @@ static void take_int(struct value_check *c, const struct shape *s, const struct 
         memcpy(out, &v, sizeof(v));
 }
 
-/* JSON Schema: 1.0 is an integer. Beyond 2^53 a double no longer tells which. */
+/* json_parse() has made an integer of every number that is one, however it was spelled. */
 static void take_number(struct value_check *c, const struct shape *s, const struct value_frame *at,
                         const json_t *v, void *out)
 {
-    double d;
-
-    if (json_is_integer(v)) {
+    if (json_is_integer(v))
         take_int(c, s, at, (int64_t)json_integer_value(v), out);
-        return;
-    }
-    d = json_is_real(v) ? json_real_value(v) : 0.5;
-    if (floor(d) < d || floor(d) > d || fabs(d) > 9007199254740992.0)
-        value_complain(c, at, "must be an integer");
     else
-        take_int(c, s, at, (int64_t)d, out);
+        value_complain(c, at, "must be an integer");
 }
 
 void value_unknown_members(struct value_check *c, const struct fields *f,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,12 +31,61 @@ static enum err_code check_depth(const char *s, size_t n, struct err *err)
     return E_OK;
 }
 
+#define INTEGER_LIMIT 9007199254740992.0 /* 2^53 */
+
+/* The integer of the same value; NULL when it is none. */
+static json_t *as_integer(const json_t *v)
+{
+    double d = json_real_value(v);
+
+    if (!json_is_real(v) || fabs(d) >= INTEGER_LIMIT || floor(d) < d)
+        return NULL;
+    return json_integer((json_int_t)d);
+}
+
+/* Depth is bounded by check_depth(). */
+static json_t *with_integers(json_t *v)
+{
+    json_t *whole = as_integer(v);
+
+    if (whole) {
+        json_decref(v);
+        return whole;
+    }
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        json_t *item = json_array_get(v, i);
+
+        if (!json_is_string(item))
+            json_array_set_new(v, i, with_integers(json_incref(item)));
+    }
+    for (void *it = json_object_iter(v); it; it = json_object_iter_next(v, it)) {
+        json_t *member = json_object_iter_value(it);
+
+        if (!json_is_string(member))
+            json_object_iter_set_new(v, it, with_integers(json_incref(member)));
+    }
+    return v;
+}
+
+/* jansson's reason without the text "near" the fault, which is request body. */
+static void complain(const json_error_t *where, struct err *err)
+{
+    const char *near = strstr(where->text, " near ");
+    int len = near ? (int)(near - where->text) : (int)strlen(where->text);
+
+    if (strstr(where->text, "JSON_ALLOW_NUL"))
+        (void)err_set(err, E_BAD_JSON, "line %d column %d: a text holds a NUL character",
+                      where->line, where->column);
+    else
+        (void)err_set(err, E_BAD_JSON, "line %d column %d: %.*s", where->line, where->column, len,
+                      where->text);
+}
+
 enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err)
 {
     enum err_code rc = check_depth(s, n, err);
     json_error_t where;
     json_t *v;
-    size_t len;
 
     if (rc != E_OK)
         return rc;
@@ -43,13 +93,9 @@ enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err)
         return err_set(err, E_BAD_JSON, "there is no JSON");
     v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (v) {
-        *out = v;
+        *out = with_integers(v);
         return E_OK;
     }
-    /* jansson quotes the text "near" the fault: that is request body, so it is cut off */
-    len = strcspn(where.text, "'\"\n");
-    if (len > 6 && strncmp(where.text + len - 6, " near ", 6) == 0)
-        len -= 6;
-    return err_set(err, E_BAD_JSON, "line %d column %d: %.*s", where.line, where.column, (int)len,
-                   where.text);
+    complain(&where, err);
+    return E_BAD_JSON;
 }

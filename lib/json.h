@@ -14,6 +14,11 @@
  * Parse untrusted JSON: duplicates refused, no NUL in strings, depth at most JSON_DEPTH_MAX,
  * trailing bytes refused.
  *
+ * One rule for integers, of JSON Schema and RFC 8785: a number is the IEEE double that its text
+ * reads as, and it is an integer when that double is one, however it is spelled. 2.0, 2e0 and
+ * 2.0000000000000001 (whose double is 2) are the integer 2, and canonical JSON writes them so.
+ * Beyond 2^53, where a double no longer tells which, only digits alone are an integer.
+ *
  * @out     a new reference
  * @return  E_BAD_JSON with line and column
  */

@@ -50,3 +50,20 @@ uint32_t utf8_point(const char *s, size_t step)
         point = point << 6 | ((unsigned char)s[i] & 0x3f);
     return point;
 }
+
+bool utf8_line(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        size_t step = utf8_step(s + i, n - i);
+        uint32_t c;
+
+        if (step == 0)
+            return false;
+        c = utf8_point(s + i, step);
+        if (c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) ||
+            (c >= 0x2066 && c <= 0x2069))
+            return false;
+        i += step;
+    }
+    return true;
+}

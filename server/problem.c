@@ -57,7 +57,9 @@ static const char *param_of(const struct violations *bad)
 static const char *detail_of(struct arena *arena, const char *detail, const struct violations *bad)
 {
     if (bad && bad->n > 0)
-        return arena_printf(arena, "%s: %s", bad->list[0].pointer, bad->list[0].message);
+        return *bad->list[0].pointer
+                   ? arena_printf(arena, "%s: %s", bad->list[0].pointer, bad->list[0].message)
+                   : arena_printf(arena, "the body %s", bad->list[0].message);
     if (!utf8_valid(detail, strlen(detail)))
         return "";
     return detail;

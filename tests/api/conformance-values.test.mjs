@@ -96,6 +96,28 @@ test('numbers that readers would see differently are refused, others have one di
     }
 });
 
+test('one rule for integers: what they are, not how they are spelled', async () => {
+    const publish = (mb) => post(JSON.stringify({ manifest: manifest({ name: 'spelled' }) }).replace('"memory_mb":64', `"memory_mb":${mb}`), { path: '/v1/sources' });
+    const plain = expect(await publish('64'), 201);
+    for (const mb of ['64.0', '6.4e1', '64.000000000000000001']) assert.equal(expect(await publish(mb), 201).manifest_hash, plain.manifest_hash, mb);
+    for (const mb of ['64.5', '1e300', '"64"']) assert.equal((await publish(mb)).status, 422, mb);
+    for (const [racers, status] of [['2', 201], ['2.0', 201], ['2e0', 201], ['2.5', 422]])
+        assert.equal((await post(order({ racers }))).status, status, racers);
+});
+
+test('a name is one line that reads as it is', async () => {
+    for (const name of ['a\nb', '\u001b[2J', '\u0085', 'a\u202eb', '\u2066', '\u2028']) {
+        const reply = expect(await client.post('/v1/sources', { manifest: manifest({ name }) }), 422);
+        assert.equal(reply.detail, '/manifest/name: must be one line without control characters or bidirectional overrides', JSON.stringify(name));
+    }
+    for (const name of ['שלום', '日本語 😀', '👩‍💻']) expect(await client.post('/v1/sources', { manifest: manifest({ name }) }), 201);
+});
+
+test('a refusal says what is wrong', async () => {
+    const details = { '{"a"': "line 1 column 4: ':' expected", '"\\u0000"': 'line 1 column 8: a text holds a NUL character', '[]': 'the body must be an object' };
+    for (const [body, detail] of Object.entries(details)) assert.equal((await post(body)).json.detail, detail);
+});
+
 test('the nil id is nobody\'s: not found, never everybody\'s', async () => {
     const nil = '0'.repeat(26);
     for (const [path, code] of [[`sources/src_${nil}`, 'SOURCE_NOT_FOUND'], [`tasks/tsk_${nil}`, 'TASK_NOT_FOUND'],

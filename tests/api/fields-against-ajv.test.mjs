@@ -21,7 +21,7 @@ function validator() {
     const ajv = new Ajv({ strict: false, validateFormats: true });
     // The pattern beside each format already says the form; what it cannot say is the range.
     ajv.addFormat('wei', (s) => !/^\d+$/.test(s) || BigInt(s) < 2n ** 256n);
-    for (const name of ['typeid', 'address', 'sha256', 'bytes65', 'uuid', 'date-time', 'uri-reference', 'binary']) {
+    for (const name of ['typeid', 'address', 'sha256', 'bytes65', 'uuid', 'date-time', 'uri-reference', 'binary', 'line']) {
         ajv.addFormat(name, true);
     }
     ajv.addSchema({ ...document, $id: 'contract' });

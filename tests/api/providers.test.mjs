@@ -139,6 +139,7 @@ test('a key does what its scopes say, until it is revoked', async () => {
     assert.equal(denied.status, 403);
     assert.equal(denied.json.code, 'SCOPE_DENIED');
     const gateway = join(build, 'bin/ogpu-gateway');
+    for (const help of [['create', '--help'], ['-h']]) assert.match(execFileSync(gateway, ['key', ...help], { encoding: 'utf8' }), /^usage: ogpu-gateway key create /);
     const listed = execFileSync(gateway, ['key', 'list', '--address', reader.account.address], { encoding: 'utf8' });
     assert.match(listed, new RegExp(`^${reader.keyId} .*active tasks:read,account:read test$`, 'm'));
     assert.ok(!listed.includes(reader.token));

@@ -56,11 +56,18 @@ export function textOf(pattern, max, r, wanted = r.below(Math.min(max, 40) + 1))
 }
 
 const LETTERS = [...'abcXYZ019 _-./:@"\\<ä€😀\u2028'];
+const NO_LINE = [...'\n\u007f\u0085\u2029\u202e\u2066'];
 
 function plain(schema, r) {
     const min = schema.minLength ?? 0;
     const n = min + r.below(Math.min(schema.maxLength ?? 30, min + 30) - min + 1);
     return Array.from({ length: n }, () => r.pick(LETTERS)).join('');
+}
+
+/** Mostly one that is good. */
+function line(schema, r) {
+    const text = plain(schema, r).replaceAll('\u2028', 'x');
+    return r.chance(0.95) ? text : `${r.pick(NO_LINE)}${[...text].slice(1).join('')}`;
 }
 
 function anything(r, depth) {
@@ -103,6 +110,7 @@ export class Bodies {
             case 'boolean': return r.chance(0.5);
             case 'integer': return integer(schema, r);
             case 'string':
+                if (schema.format === 'line') return line(schema, r);
                 return schema.pattern ? textOf(schema.pattern, schema.maxLength ?? 200, r) : plain(schema, r);
             case 'array': return this.array(schema);
             default: return this.object(schema);
@@ -135,7 +143,7 @@ export class Bodies {
 function brims(bodies, schema) {
     const { r } = bodies;
     const around = (...bounds) => bounds.filter((n) => n !== undefined).flatMap((n) => [n - 1, n, n + 1]);
-    const texts = schema.pattern
+    const texts = schema.pattern && schema.format !== 'line'
         ? (n) => textOf(schema.pattern, n, r, n)
         : (n) => Array.from({ length: n }, () => r.pick(['a', 'ä', '😀'])).join('');
     const sized = (lo, hi, make) => around(lo, hi).filter((n) => n >= 0).map(make);

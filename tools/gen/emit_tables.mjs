@@ -64,6 +64,7 @@ export class Tables {
   shape(s) {
     const init = [`.kind = SHAPE_${s.kind}`];
     if (s.unique) init.push('.unique = true');
+    if (s.line) init.push('.line = true');
     if (s.min !== undefined) init.push(`.min = ${number(s.min)}`, `.max = ${number(s.max)}`);
     if (s.pattern) init.push(`.pattern = &${this.pattern(s.pattern)}`);
     if (s.words) init.push(`.words = ${this.words(s.words)}`, `.n_words = ${s.words.length}`);

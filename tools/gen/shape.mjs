@@ -45,10 +45,19 @@ function count(schema, key, fallback) {
   return n;
 }
 
-function textShape(schema) {
+/** What lib/utf8.h's utf8_line() takes. */
+const LINE = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$';
+
+/** One readable line: the pattern is for other readers, C has a function of its own. */
+function lineShape(schema) {
+  if (!schema.has('pattern') || schema.get('pattern').value !== LINE) throw new ContractError(schema, `format line needs the pattern ${LINE}`);
+  return { ...textShape(schema, false), line: true };
+}
+
+function textShape(schema, compiled = true) {
   if (!schema.has('maxLength')) throw new ContractError(schema, 'a string needs maxLength, enum or a known format');
   const shape = { kind: 'TEXT', type: 'struct text', min: count(schema, 'minLength', 0), max: count(schema, 'maxLength') };
-  if (schema.has('pattern')) {
+  if (compiled && schema.has('pattern')) {
     const text = schema.get('pattern').value;
     try {
       shape.pattern = { text, dfa: compilePattern(text) };
@@ -72,6 +81,7 @@ function stringShape(schema) {
   }
   if (!schema.has('format')) return textShape(schema);
   const format = schema.get('format').value;
+  if (format === 'line') return lineShape(schema);
   if (!Object.hasOwn(FORMATS, format)) throw new ContractError(schema.get('format'), `format ${format} is not supported`);
   if (format !== 'typeid') return { kind: 'PARSED', type: FORMATS[format].type, format, what: FORMATS[format].what };
   const prefix = schema.has('x-prefix') ? schema.get('x-prefix').value : '';

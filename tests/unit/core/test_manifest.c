@@ -182,6 +182,8 @@ static void test_bad_values(void **state)
     static const char *const rows[][2] = {
         {"name", "\"\""},
         {"name", "5"},
+        {"name", "\"a\\nb\""},
+        {"name", "\"a\\u202eb\""},
         {"contract", "\"docker\""},
         {"contract", "null"},
         {"environments", "[]"},
@@ -201,7 +203,7 @@ static void test_bad_values(void **state)
         {"env", "[]"},
         {"limits.memory_mb", "15"},
         {"limits.memory_mb", "1048577"},
-        {"limits.memory_mb", "256.0"},
+        {"limits.memory_mb", "256.5"},
         {"limits.memory_mb", "\"256\""},
         {"limits.pids", "0"},
         {"limits.cpu_millis", "9"},

@@ -213,6 +213,35 @@ static void test_utf8(void **state)
     assert_int_equal(utf8_point("\xe2\x82\xac", 3), 0x20ac);
 }
 
+static void test_lines(void **state)
+{
+    static const char *const good[] = {"",
+                                       "mandelbrot",
+                                       "a b",
+                                       "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+                                       "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",
+                                       "\xe2\x80\x8d"};
+    static const char *const bad[] = {"a\nb",
+                                      "\t",
+                                      "\x1b[2J",
+                                      "\x7f",
+                                      "\xc2\x85",
+                                      "\xe2\x80\xa8",
+                                      "\xe2\x80\xaa",
+                                      "a\xe2\x80\xae"
+                                      "b",
+                                      "\xe2\x81\xa6",
+                                      "\xe2\x81\xa9",
+                                      "\xc0\xaf"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(utf8_line(good[i], strlen(good[i])));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(utf8_line(bad[i], strlen(bad[i])));
+    assert_false(utf8_line("a\0b", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

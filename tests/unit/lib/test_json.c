@@ -208,6 +208,67 @@ static void test_errors_do_not_quote_the_body(void **state)
     assert_non_null(strstr(err.text, "line 1"));
 }
 
+static void test_a_reason_is_whole(void **state)
+{
+    static const struct {
+        const char *json, *reason;
+    } rows[] = {
+        {"{\"a\"", "line 1 column 4: ':' expected"},
+        {"{1}", "line 1 column 2: string or '}' expected"},
+        {"[1", "line 1 column 2: ']' expected"},
+        {"\"\\u0000\"", "line 1 column 8: a text holds a NUL character"},
+        {"{\"\\u0000\":1}", "line 1 column 9: NUL byte in object key not supported"},
+        {"{\"a\":1,\"a\":2}", "line 1 column 10: duplicate object key"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err err;
+
+        assert_int_equal(parse(rows[i].json, &err), E_BAD_JSON);
+        assert_string_equal(err.text, rows[i].reason);
+    }
+}
+
+/* JSON Schema and RFC 8785: what a number is, not how it is spelled. */
+static void test_one_rule_for_integers(void **state)
+{
+    static const struct {
+        const char *json;
+        bool integer;
+    } rows[] = {
+        {"64", true},
+        {"64.0", true},
+        {"6.4e1", true},
+        {"640E-1", true},
+        {"2.0000000000000001", true}, /* its double is 2 */
+        {"-0.0", true},
+        {"9007199254740991.0", true},
+        {"9007199254740992.0", false}, /* so is that of …993.0 */
+        {"64.5", false},
+        {"1e300", false},
+        {"2.000000000000001", false},
+        {"\"64\"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[64];
+        json_t *v;
+
+        snprintf(text, sizeof(text), "{\"a\":[[%s]]}", rows[i].json);
+        assert_int_equal(json_parse(text, strlen(text), &v, NULL), E_OK);
+        if (json_is_integer(json_array_get(json_array_get(json_object_get(v, "a"), 0), 0)) !=
+            rows[i].integer)
+            fail_msg("%s", rows[i].json);
+        json_decref(v);
+    }
+    json_t *top;
+    assert_int_equal(json_parse("2e0", 3, &top, NULL), E_OK);
+    assert_true(json_is_integer(top));
+    json_decref(top);
+}
+
 /* Written, read back and compared; and as short as jansson's own compact form. */
 static void assert_text_of(const char *json)
 {
@@ -275,6 +336,8 @@ int main(void)
         cmocka_unit_test(test_bad_json_is_refused),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_errors_do_not_quote_the_body),
+        cmocka_unit_test(test_a_reason_is_whole),
+        cmocka_unit_test(test_one_rule_for_integers),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_long_texts),
     };
