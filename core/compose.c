@@ -144,10 +144,10 @@ static enum err_code read_service(struct compose *c, const struct yaml_node *n)
     enum err_code rc = E_OK;
     if (n->kind != YAML_MAP)
         return compose_refuse(c, n->line, "a service is a map");
-    for (const struct yaml_node *m = n->first; rc == E_OK && m; m = m->next)
-        rc = read_member(c, m);
-    if (rc == E_OK && !c->out->reference)
-        rc = compose_refuse(c, n->line, "the service names no image");
+    for (const struct yaml_node *m = n->first; compose_goes_on(c, rc) && m; m = m->next)
+        rc = compose_first(rc, read_member(c, m));
+    if (compose_goes_on(c, rc) && !yaml_member(n, "image"))
+        rc = compose_first(rc, compose_refuse(c, n->line, "the service names no image"));
     return rc;
 }
 
@@ -168,20 +168,41 @@ static enum err_code read_file(struct compose *c, const struct yaml_node *root)
     enum err_code rc = E_OK;
     if (!services || services->kind != YAML_MAP || !services->first)
         return compose_refuse(c, root->line, "there are no services");
-    if (services->first->next)
-        return compose_refuse(c, services->first->next->key_line,
-                              "a second service: one container per source is carried");
-    for (const struct yaml_node *m = root->first; rc == E_OK && m; m = m->next) {
+    for (const struct yaml_node *m = services->first->next; compose_goes_on(c, rc) && m;
+         m = m->next)
+        rc = compose_first(
+            rc, compose_refuse(c, m->key_line,
+                               "another service, %.40s: one container per source is carried",
+                               m->key.s));
+    for (const struct yaml_node *m = root->first; compose_goes_on(c, rc) && m; m = m->next) {
         bool ok = m == services || text_is(m->key, "version") || text_is(m->key, "name") ||
                   (m->key.n > 2 && memcmp(m->key.s, "x-", 2) == 0);
         if (text_is(m->key, "volumes")) {
             c->volumes = m;
-            rc = check_volumes(c, m);
+            rc = compose_first(rc, check_volumes(c, m));
         } else if (!ok) {
-            rc = compose_refuse(c, m->key_line, "'%.40s' is not carried", m->key.s);
+            rc = compose_first(rc,
+                               compose_refuse(c, m->key_line, "'%.40s' is not carried", m->key.s));
         }
     }
-    return rc == E_OK ? read_service(c, services->first) : rc;
+    return compose_goes_on(c, rc) ? compose_first(rc, read_service(c, services->first)) : rc;
+}
+
+void compose_judge(struct text yaml, unsigned environment, struct arena *a,
+                   struct compose_problems *out)
+{
+    struct yaml_node *root;
+    struct err err = {.code = E_OK};
+    struct compose_service *unused = arena_alloc(a, sizeof(*unused));
+    struct compose c = {.environment = environment, .arena = a, .out = unused, .all = out};
+
+    *out = (struct compose_problems){.n = 0};
+    *unused = (struct compose_service){.gpus = 0};
+    c.err = &err;
+    if (yaml_read(yaml, a, &root, &err) != E_OK)
+        out->text[out->n++] = arena_printf(a, "%s", err.text);
+    else
+        (void)read_file(&c, root);
 }
 
 enum err_code compose_read(struct text yaml, unsigned environment,

@@ -45,7 +45,7 @@ struct compose_service {
     const char *cwd; /**< or NULL: the image's */
     uint32_t uid;    /**< 0: the image's */
     uint32_t gid;
-    int gpus; /**< how many are reserved; -1 all, 0 none */
+    int gpus; /**< how many cards are reserved; -1 all there are, 0 none */
     struct compose_volume volumes[COMPOSE_VOLUMES_MAX];
     size_t volume_count;
 };
@@ -61,5 +61,20 @@ struct compose_service {
 MUST_CHECK enum err_code compose_read(struct text yaml, unsigned environment,
                                       const struct compose_values *values, struct arena *a,
                                       struct compose_service *out, struct err *err);
+
+#define COMPOSE_PROBLEMS_MAX 16
+
+/** What is wrong with a file; the texts begin with "line N: " and live in the arena. */
+struct compose_problems {
+    const char *text[COMPOSE_PROBLEMS_MAX];
+    size_t n;
+};
+
+/**
+ * All that compose_read() would refuse, one after the other: the first COMPOSE_PROBLEMS_MAX, at
+ * most one of a single value. A file that is no YAML has one.
+ */
+void compose_judge(struct text yaml, unsigned environment, struct arena *a,
+                   struct compose_problems *out);
 
 #endif

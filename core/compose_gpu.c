@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/compose_parts.h"
 #include "core/manifest.h"
@@ -27,35 +28,73 @@ static enum err_code capabilities(struct compose *c, const struct yaml_node *n)
     return rc;
 }
 
-static enum err_code reserve(struct compose *c, const struct yaml_node *n)
+static enum err_code read_count(struct compose *c, const struct yaml_node *n, int *count)
 {
-    int count = -1;
-    for (const struct yaml_node *m = n->first; m; m = m->next) {
-        struct text t = {0};
-        enum err_code rc =
-            text_is(m->key, "capabilities") ? capabilities(c, m) : compose_text(c, m, &t);
+    struct text t;
+    char *end;
+    enum err_code rc = compose_text(c, n, &t);
+    if (rc != E_OK)
+        return rc;
+    long v = strtol(t.s, &end, 10);
+    if (!text_is(t, "all") && (t.n == 0 || *end || v < 1 || v > GPUS_MAX))
+        return compose_refuse(c, n->line, "count is all, or 1 to %d", GPUS_MAX);
+    *count = text_is(t, "all") ? -1 : (int)v;
+    return E_OK;
+}
+
+/* ['0', '1']: how many. Which ones is the provider's to say, and a card's UUID is one machine's. */
+static enum err_code read_ids(struct compose *c, const struct yaml_node *n, int *count)
+{
+    int ids = 0;
+    if (n->kind != YAML_LIST || !n->first)
+        return compose_refuse(c, n->line, "device_ids is a list");
+    for (const struct yaml_node *m = n->first; m; m = m->next, ids++) {
+        struct text t;
+        enum err_code rc = compose_text(c, m, &t);
         if (rc != E_OK)
             return rc;
+        if (t.n == 0 || t.n > 2 || strspn(t.s, "0123456789") != t.n)
+            return compose_refuse(
+                c, m->line, "a card of one machine: device_ids are numbers, and say how many");
+        for (const struct yaml_node *k = n->first; k != m; k = k->next)
+            if (text_is(k->text, t.s))
+                return compose_refuse(c, m->line, "card %s is there twice", t.s);
+    }
+    *count = ids;
+    return E_OK;
+}
+
+static enum err_code read_driver(struct compose *c, const struct yaml_node *n)
+{
+    struct text t;
+    enum err_code rc = compose_text(c, n, &t);
+    return rc == E_OK && !text_is(t, "nvidia") ? compose_refuse(c, n->line, "driver is nvidia")
+                                               : rc;
+}
+
+static enum err_code reserve(struct compose *c, const struct yaml_node *n)
+{
+    enum err_code rc = E_OK;
+    int count = -1;
+    if (yaml_member(n, "count") && yaml_member(n, "device_ids"))
+        return compose_refuse(c, yaml_member(n, "device_ids")->key_line,
+                              "count and device_ids: one of them");
+    for (const struct yaml_node *m = n->first; compose_goes_on(c, rc) && m; m = m->next) {
+        enum err_code now;
         if (text_is(m->key, "capabilities"))
-            continue;
-        bool driver = text_is(m->key, "driver");
-        if (!driver && !text_is(m->key, "count"))
-            return compose_refuse(c, m->key_line,
-                                  "a reservation's %.30s is not carried: the "
-                                  "provider says which card",
-                                  m->key.s);
-        if (driver && !text_is(t, "nvidia"))
-            return compose_refuse(c, m->line, "driver is nvidia");
-        if (driver)
-            continue;
-        char *end;
-        long v = strtol(t.s, &end, 10);
-        if (!text_is(t, "all") && (t.n == 0 || *end || v < 1 || v > GPUS_MAX))
-            return compose_refuse(c, m->line, "count is all, or 1 to %d", GPUS_MAX);
-        count = text_is(t, "all") ? -1 : (int)v;
+            now = capabilities(c, m);
+        else if (text_is(m->key, "driver"))
+            now = read_driver(c, m);
+        else if (text_is(m->key, "count"))
+            now = read_count(c, m, &count);
+        else if (text_is(m->key, "device_ids"))
+            now = read_ids(c, m, &count);
+        else
+            now = compose_refuse(c, m->key_line, "a reservation's %.30s is not carried", m->key.s);
+        rc = compose_first(rc, now);
     }
     c->out->gpus = count;
-    return E_OK;
+    return rc;
 }
 
 static enum err_code reservations(struct compose *c, const struct yaml_node *n)
@@ -83,16 +122,21 @@ enum err_code compose_deploy(struct compose *c, const struct yaml_node *n)
     const struct yaml_node *reserved = yaml_member(resources, "reservations");
     if (n->kind != YAML_MAP)
         return compose_refuse(c, n->line, "deploy is a map");
-    for (const struct yaml_node *m = n->first; m; m = m->next)
+    enum err_code rc = E_OK;
+    for (const struct yaml_node *m = n->first; compose_goes_on(c, rc) && m; m = m->next)
         if (m != resources)
-            return compose_refuse(c, m->key_line, "deploy.%.40s is not carried", m->key.s);
-    for (const struct yaml_node *m = resources ? resources->first : NULL; m; m = m->next)
+            rc = compose_first(
+                rc, compose_refuse(c, m->key_line, "deploy.%.40s is not carried", m->key.s));
+    const struct yaml_node *first = resources ? resources->first : NULL;
+    for (const struct yaml_node *m = first; compose_goes_on(c, rc) && m; m = m->next)
         if (m != reserved)
-            return compose_refuse(c, m->key_line,
-                                  "deploy.resources.%.30s is not carried: the manifest's limits "
-                                  "say what a run may use",
-                                  m->key.s);
-    return reserved ? reservations(c, reserved) : E_OK;
+            rc = compose_first(
+                rc, compose_refuse(c, m->key_line,
+                                   "deploy.resources.%.30s is not carried: the manifest's limits "
+                                   "say what a run may use",
+                                   m->key.s));
+    bool on = reserved && compose_goes_on(c, rc);
+    return on ? compose_first(rc, reservations(c, reserved)) : rc;
 }
 
 /* /dev/kfd and /dev/dri are how an AMD card is asked for; no other node is anybody's. */

@@ -28,6 +28,10 @@ static enum err_code add_env(struct compose *c, int line, struct text name, cons
                               "variable %.64s has no value: a provider's own environment "
                               "is not handed on",
                               arena_text(c->arena, name).s);
+    for (size_t i = 0; i < c->out->env_count; i++)
+        if (strncmp(c->out->env[i], name.s, name.n) == 0 && c->out->env[i][name.n] == '=')
+            return compose_refuse(c, line, "variable %.64s is there twice",
+                                  arena_text(c->arena, name).s);
     if (c->out->env_count >= COMPOSE_ENV_MAX)
         return compose_refuse(c, line, "more than %d variables", COMPOSE_ENV_MAX);
     c->out->env[c->out->env_count++] =
@@ -35,27 +39,28 @@ static enum err_code add_env(struct compose *c, int line, struct text name, cons
     return E_OK;
 }
 
+/* NAME: value of a map, NAME=value of a list; without a value it is the contract's. */
+static enum err_code read_env(struct compose *c, const struct yaml_node *e, bool map)
+{
+    struct text t;
+    if (map && yaml_is_null(e))
+        return add_env(c, e->key_line, e->key, NULL);
+    enum err_code rc = compose_text(c, e, &t);
+    if (rc != E_OK)
+        return rc;
+    if (map)
+        return add_env(c, e->key_line, e->key, t.s);
+    size_t len = strcspn(t.s, "=");
+    return add_env(c, e->line, (struct text){t.s, len}, t.s[len] ? t.s + len + 1 : NULL);
+}
+
 enum err_code compose_environment(struct compose *c, const struct yaml_node *n)
 {
     enum err_code rc = E_OK;
     if (n->kind == YAML_SCALAR)
         return compose_refuse(c, n->line, "environment is a list or a map");
-    for (const struct yaml_node *e = n->first; rc == E_OK && e; e = e->next) {
-        struct text t;
-        if (n->kind == YAML_MAP && yaml_is_null(e)) {
-            rc = add_env(c, e->key_line, e->key, NULL);
-            continue;
-        }
-        rc = compose_text(c, e, &t);
-        if (rc != E_OK)
-            return rc;
-        if (n->kind == YAML_MAP) {
-            rc = add_env(c, e->key_line, e->key, t.s);
-        } else {
-            size_t len = strcspn(t.s, "=");
-            rc = add_env(c, e->line, (struct text){t.s, len}, t.s[len] ? t.s + len + 1 : NULL);
-        }
-    }
+    for (const struct yaml_node *e = n->first; compose_goes_on(c, rc) && e; e = e->next)
+        rc = compose_first(rc, read_env(c, e, n->kind == YAML_MAP));
     return rc;
 }
 
@@ -85,24 +90,41 @@ static enum err_code long_port(struct compose *c, const struct yaml_node *p)
     return E_OK;
 }
 
+static enum err_code read_port(struct compose *c, const struct yaml_node *p)
+{
+    struct text t;
+    if (p->kind == YAML_MAP)
+        return long_port(c, p);
+    enum err_code rc = compose_text(c, p, &t);
+    if (rc == E_OK && !is_our_port(t.s))
+        rc = compose_refuse(c, p->line,
+                            "a port of the host: only ${PORT}:" COMPOSE_PORT
+                            " is carried, and nothing is published outside");
+    return rc;
+}
+
 enum err_code compose_ports(struct compose *c, const struct yaml_node *n)
 {
     enum err_code rc = E_OK;
     if (n->kind != YAML_LIST)
         return compose_refuse(c, n->line, "ports is a list");
-    for (const struct yaml_node *p = n->first; rc == E_OK && p; p = p->next) {
-        struct text t;
-        if (p->kind == YAML_MAP) {
-            rc = long_port(c, p);
-            continue;
-        }
-        rc = compose_text(c, p, &t);
-        if (rc == E_OK && !is_our_port(t.s))
-            rc = compose_refuse(c, p->line,
-                                "a port of the host: only ${PORT}:" COMPOSE_PORT
-                                " is carried, and nothing is published outside");
-    }
+    for (const struct yaml_node *p = n->first; compose_goes_on(c, rc) && p; p = p->next)
+        rc = compose_first(rc, read_port(c, p));
     return rc;
+}
+
+static enum err_code read_host(struct compose *c, const struct yaml_node *h, bool map)
+{
+    struct text t;
+    enum err_code rc = compose_text(c, h, &t);
+    if (rc != E_OK)
+        return rc;
+    if (map ? text_is(h->key, "host.docker.internal") && text_is(t, "host-gateway")
+            : text_is(t, "host.docker.internal:host-gateway"))
+        return E_OK;
+    return compose_refuse(c, h->line,
+                          "a host's address: the container has no network but "
+                          "its own; CALLBACK_URL says where to answer");
 }
 
 enum err_code compose_extra_hosts(struct compose *c, const struct yaml_node *n)
@@ -110,18 +132,8 @@ enum err_code compose_extra_hosts(struct compose *c, const struct yaml_node *n)
     enum err_code rc = E_OK;
     if (n->kind == YAML_SCALAR && !yaml_is_null(n))
         return compose_refuse(c, n->line, "extra_hosts is a list or a map");
-    for (const struct yaml_node *h = n->first; rc == E_OK && h; h = h->next) {
-        struct text t;
-        rc = compose_text(c, h, &t);
-        bool ok = rc == E_OK && (n->kind == YAML_MAP ? text_is(h->key, "host.docker.internal") &&
-                                                           text_is(t, "host-gateway")
-                                                     : text_is(t, "host.docker.internal:"
-                                                                  "host-gateway"));
-        if (rc == E_OK && !ok)
-            rc = compose_refuse(c, h->line,
-                                "a host's address: the container has no network but "
-                                "its own; CALLBACK_URL says where to answer");
-    }
+    for (const struct yaml_node *h = n->first; compose_goes_on(c, rc) && h; h = h->next)
+        rc = compose_first(rc, read_host(c, h, n->kind == YAML_MAP));
     return rc;
 }
 
@@ -228,8 +240,8 @@ enum err_code compose_volumes(struct compose *c, const struct yaml_node *n)
     enum err_code rc = E_OK;
     if (n->kind != YAML_LIST)
         return compose_refuse(c, n->line, "volumes is a list");
-    for (const struct yaml_node *v = n->first; rc == E_OK && v; v = v->next)
-        rc = v->kind == YAML_MAP ? long_volume(c, v) : short_volume(c, v);
+    for (const struct yaml_node *v = n->first; compose_goes_on(c, rc) && v; v = v->next)
+        rc = compose_first(rc, v->kind == YAML_MAP ? long_volume(c, v) : short_volume(c, v));
     return rc;
 }
 

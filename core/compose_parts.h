@@ -14,8 +14,18 @@ struct compose {
     struct arena *arena;
     const struct yaml_node *volumes; /**< the file's own list of volumes, or NULL */
     struct compose_service *out;
+    struct compose_problems *all; /**< gets every refusal, and the reading goes on; or NULL */
     struct err *err;
 };
+
+/** Whether the members behind a refused one are read too, so that all refusals are known. */
+bool compose_goes_on(const struct compose *c, enum err_code rc);
+
+/** Of two, the one that came first. */
+static inline enum err_code compose_first(enum err_code before, enum err_code now)
+{
+    return before != E_OK ? before : now;
+}
 
 /** Refuse at a line: "line N: " and the sentence. @return E_BAD_MANIFEST. */
 enum err_code compose_refuse(const struct compose *c, int line, const char *fmt, ...)

@@ -13,7 +13,14 @@ enum err_code compose_refuse(const struct compose *c, int line, const char *fmt,
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    if (c->all && c->all->n < COMPOSE_PROBLEMS_MAX)
+        c->all->text[c->all->n++] = arena_printf(c->arena, "line %d: %s", line, text);
     return err_set(c->err, E_BAD_MANIFEST, "line %d: %s", line, text);
+}
+
+bool compose_goes_on(const struct compose *c, enum err_code rc)
+{
+    return rc == E_OK || (c->all && c->all->n < COMPOSE_PROBLEMS_MAX);
 }
 
 static const char *or_empty(const char *s)

@@ -4,6 +4,7 @@
 
 #include "core/egress.h"
 #include "core/money.h"
+#include "lib/fields.h"
 #include "lib/json.h"
 
 #define ENV_CPU    1U
@@ -56,6 +57,17 @@ struct manifest {
  * @return E_BAD_MANIFEST with a sentence that names the member
  */
 MUST_CHECK enum err_code manifest_read(const json_t *v, struct manifest *out, struct err *err);
+
+/**
+ * All that is known to be wrong with a manifest that manifest_read() refused: every problem of its
+ * compose files with its line, and what else was found first.
+ *
+ * @pointer  where the manifest is in the request: "/manifest"
+ * @first    what manifest_read() said
+ * @bad      gets them; the texts live in the arena
+ */
+void manifest_problems(const json_t *v, const char *pointer, const struct err *first,
+                       struct arena *a, struct violations *bad);
 
 /** The compose file for one environment (a single ENV_* bit); s NULL when there is none. */
 struct text manifest_compose(const struct manifest *m, unsigned environment);

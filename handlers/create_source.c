@@ -37,10 +37,14 @@ static enum op_next parse(struct op *op)
     struct sql_source_create *call = arena_alloc(op->arena, sizeof(*call));
     struct manifest manifest;
     struct digest hash;
+    struct violations bad = {.n = 0};
     struct err err;
 
-    if (manifest_read(in->manifest, &manifest, &err) != E_OK ||
-        manifest_canonical(in->manifest, op->arena, &call->manifest, &hash, &err) != E_OK)
+    if (manifest_read(in->manifest, &manifest, &err) != E_OK) {
+        manifest_problems(in->manifest, "/manifest", &err, op->arena, &bad);
+        return op_fail_list(op, E_BAD_MANIFEST, &bad);
+    }
+    if (manifest_canonical(in->manifest, op->arena, &call->manifest, &hash, &err) != E_OK)
         return op_fail(op, E_BAD_MANIFEST, "%s", err.text);
     call->id = app_new_id(op->app);
     call->account = op->who.account;

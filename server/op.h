@@ -83,6 +83,11 @@ struct op {
 enum op_next op_fail(struct op *op, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+struct violations;
+
+/** Answer with a problem and what is wrong in the request, one by one; the first is the detail. */
+enum op_next op_fail_list(struct op *op, enum err_code code, const struct violations *bad);
+
 /** Answer with the problem in op->err (a failed call). */
 enum op_next op_fail_err(struct op *op);
 

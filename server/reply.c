@@ -88,6 +88,12 @@ enum op_next op_fail(struct op *op, enum err_code code, const char *fmt, ...)
     return OP_REPLY;
 }
 
+enum op_next op_fail_list(struct op *op, enum err_code code, const struct violations *bad)
+{
+    reply_problem(request_of(op), code, "", bad);
+    return OP_REPLY;
+}
+
 enum op_next op_fail_err(struct op *op)
 {
     enum err_code code = op->err.code;

@@ -36,11 +36,29 @@ enum err_code software_choose(const struct manifest *m, unsigned mine,
         compose_read(manifest_compose(m, s.environment), s.environment, values, a, &s.service, err);
     if (rc != E_OK)
         return rc;
+    if (s.service.gpus > 1)
+        return err_set(err, E_BAD_MANIFEST, "the source asks for %d cards: a run gets one",
+                       s.service.gpus);
     s.composed = true;
     s.digest = s.service.digest;
     s.reference = s.service.reference;
     *out = s;
     return E_OK;
+}
+
+unsigned software_fits(const struct manifest *m)
+{
+    unsigned mask = m->environments;
+    for (unsigned bit = ENV_NVIDIA; m->compose && bit <= ENV_AMD; bit <<= 1) {
+        struct compose_service service;
+        struct arena *a = arena_new();
+        if ((mask & bit) &&
+            (compose_read(manifest_compose(m, bit), bit, NULL, a, &service, NULL) != E_OK ||
+             service.gpus > 1))
+            mask &= ~bit;
+        arena_free(a);
+    }
+    return mask;
 }
 
 void software_want(const struct software *s, struct image_want *want)

@@ -28,6 +28,12 @@ MUST_CHECK enum err_code software_choose(const struct manifest *m, unsigned mine
                                          const struct compose_values *values, struct arena *a,
                                          struct software *out, struct err *err);
 
+/**
+ * The environments of a manifest that a run of ours can serve: a container gets one card, so a
+ * compose file that reserves more is none of them.
+ */
+unsigned software_fits(const struct manifest *m);
+
 /** Fill in what image, and where from. */
 void software_want(const struct software *s, struct image_want *want);
 

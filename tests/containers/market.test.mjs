@@ -44,7 +44,10 @@ test('the gateway refuses with the line, and takes what can be run', async () =>
     const bad = await publish(composed(composeOf(hub.host, made, ['    cap_add: [SYS_ADMIN]'])));
     assert.equal(bad.status, 422);
     assert.equal(bad.json.code, 'BAD_MANIFEST');
-    assert.match(bad.json.detail, /compose\.cpu, line 11: cap_add is refused/);
+    assert.match(bad.json.detail, /^\/manifest\/compose\/cpu: line 11: cap_add is refused/);
+    const many = await publish(composed(composeOf(hub.host, made, ['    cap_add: [SYS_ADMIN]', '    pid: host'], ['networks: {}'])));
+    assert.deepEqual(many.json.errors.map((e) => [e.pointer, /^line \d+: \S+/.exec(e.message)?.[0]]), [
+        ['/manifest/compose/cpu', "line 13: 'networks'"], ['/manifest/compose/cpu', 'line 11: cap_add'], ['/manifest/compose/cpu', 'line 12: pid']]);
     for (const [changes, pattern] of [[{ environments: ['cpu', 'amd'] }, /a file for each of environments/], [{ contract: 'exec' }, /contract must be http/],
         [{ compose: { cpu: '' } }, /a file for each/], [{ compose: undefined }, /exactly one of image and compose/], [{ env: { A: 'b' } }, /belong into the compose/]]) {
         const r = await publish(composed(composeOf(hub.host, made), changes));

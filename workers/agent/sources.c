@@ -10,6 +10,7 @@
 #include "lib/arena.h"
 #include "lib/hex.h"
 #include "lib/log.h"
+#include "workers/software.h"
 
 static enum err_code read_list(struct sources *s, const char *list, struct err *err)
 {
@@ -161,6 +162,11 @@ enum err_code sources_judge(const struct sources *s, const json_t *source, struc
     if (rc != E_OK || !status || strcmp(status, "active") != 0)
         return err_set(err, E_CONFIG, "source %s cannot be served: %.100s", text,
                        rc != E_OK ? err->text : "retired");
+    unsigned asked = m->environments;
+    m->environments = software_fits(m);
+    if (((asked & ~m->environments) & s->environments) && !(m->environments & s->environments))
+        return err_set(err, E_CONFIG, "source %s asks for more cards than one: a run gets one",
+                       text);
     if ((m->environments & s->environments) == 0)
         return err_set(err, E_CONFIG, "source %s does not run on this machine", text);
     if (m->limits.memory_mb > s->memory_mb)
