@@ -101,7 +101,10 @@ test('down leaves nothing, twice', LIMIT, () => {
     for (const [name, pid] of was) assert.ok(!runs(pid), name);
     assert.deepEqual(pids(), []);
     assert.equal(existsSync(join(folder, 'env')), false);
-    assert.equal(tool('down').status, 0);
+    const again = tool('down');
+    assert.equal(again.status, 0);
+    assert.match(again.text, /^down: nothing runs in /m);
+    assert.doesNotMatch(again.text, /stopped/);
 });
 
 test('a wrong part or folder is one clear line', LIMIT, () => {
