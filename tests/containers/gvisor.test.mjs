@@ -31,6 +31,7 @@ const differs = [
     [/^(no capability: CapAmb|no new privileges)$/, anything, 'its /proc/self/status does not say'],
     [/^host ids of its own$/, anything, 'its uid_map is its own; the host sees the ids of the slot, as the damage shows'],
     [/^shows nothing: \/proc\/cmdline$/, anything, 'a made-up one, the same everywhere'],
+    [/^drivers tell nothing$/, anything, 'there are none'],
     [/^not there: \/(dev\/fuse|sys\/fs\/cgroup)$/, anything, 'of its own make'],
     [/^may not: (oom_score_adj|nice|realtime)$/, anything, 'obeyed inside only'],
     [/^may not: (ambient|securebits)$/, errno(EPERM, EINVAL), 'not known to it'],

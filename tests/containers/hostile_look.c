@@ -14,7 +14,10 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "hostile.h"
 
@@ -88,6 +91,13 @@ static void tell_size(const char *path)
     tell(name, (s.f_flag & ST_NOEXEC) != 0);
 }
 
+/* A folder that is hidden is an empty tmpfs; the kernel's own is of the file system of /proc. */
+static void tell_mask(const char *path)
+{
+    struct statfs s;
+    tell(path, statfs(path, &s) != 0 ? -errno : s.f_type == TMPFS_MAGIC);
+}
+
 void look(void)
 {
     static const char *const hidden[] = {"/proc/kcore",     "/proc/keys",      "/proc/kallsyms",
@@ -104,6 +114,7 @@ void look(void)
         tell_length(hidden[i]);
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         tell_open(absent[i], O_RDONLY);
+    tell_mask("/proc/driver");
     tell_open("/proc/sysrq-trigger", O_WRONLY);
     tell_open("/proc/sys/kernel/core_pattern", O_WRONLY);
     tell_open("/proc/sys/vm/overcommit_memory", O_WRONLY);

@@ -52,6 +52,7 @@ export const groups = [
         is('sees no other process', 'pids', 1),
         probe('gets no open file of ours', ({ json }) => assert.ok(json.fds <= 4, `${json.fds}`)),
         ...each(masked, (v) => assert.ok(v <= 0, `${v}`), 'shows nothing: '),
+        is('drivers tell nothing', '/proc/driver', 1),
         ...each(absent, one('ENOENT'), 'not there: '),
         is('/tmp is bounded', '/tmp size', 16 << 20),
         is('/dev/shm is bounded', '/dev/shm size', 16 << 20),

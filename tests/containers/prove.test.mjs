@@ -36,7 +36,7 @@ const protections = {
         for (const set of Object.keys(c.process.capabilities)) c.process.capabilities[set] = 'ROOTLY';
     }, { look: ['no capability: CapEff', 'no capability: CapPrm', 'no capability: CapBnd', 'an ordinary user'],
         privileges: ['may not: setuid', 'may not: setgid', 'may not: chown_root', 'a set-id program of the image is an ordinary one'] }],
-    'the masked files': [(c) => { c.linux.maskedPaths = []; }, { look: ['shows nothing: /proc/cmdline', 'shows nothing: /proc/partitions', 'shows nothing: /proc/config.gz'] }],
+    'the masked files': [(c) => { c.linux.maskedPaths = []; }, { look: ['shows nothing: /proc/cmdline', 'shows nothing: /proc/partitions', 'shows nothing: /proc/config.gz', 'drivers tell nothing'] }],
     'the pid limit': [(c) => { c.linux.resources.pids.limit = 300; }, { threads: ['thread bomb: stops at its limit'], forks: ['fork bomb: stops at its limit'] }],
     'the memory limit': [(c) => { c.linux.resources.memory = { limit: 300 << 20, swap: 300 << 20 }; }, { memory: ['memory bomb: killed at its limit'] }],
     'the CPU quota': [(c) => { c.linux.resources.cpu.quota = 100000; }, { busy: ['busy: its share of the CPU and no more'] }],
@@ -53,13 +53,17 @@ const protections = {
         { look: ['no programs from /tmp', 'no programs from /dev/shm'], privileges: ['may not: exec_tmp'] }],
 };
 
+const runtimes = { crun: ['/usr/bin/crun'], runc: ['/usr/sbin/runc', 'runc version 1.1.12'] };
+const cases = Object.keys(runtimes).flatMap((runtime) => Object.entries(protections).map(([name, what]) => [runtime, name, what]));
+
 let serial = 0;
-for (const [name, [edit, expected]] of Object.entries(protections)) {
-    test(`without ${name}: ${Object.values(expected).flat().length} probes fail`, async (t) => {
+for (const [runtime, name, [edit, expected]] of cases) {
+    test(`${runtime} without ${name}: ${Object.values(expected).flat().length} probes fail`, async (t) => {
         const at = join(dir, `p${++serial}`);
         mkdirSync(at);
+        const [path, version] = runtimes[runtime];
         const source = String(edit).replace("'ROOTLY'", JSON.stringify(rootly));
-        const bench = new Bench(weakened('/usr/bin/crun', at, 'crun', source));
+        const bench = new Bench(weakened(path, at, runtime, source, version));
         const host = await Host.open(bench);
         t.after(async () => {
             await host.close();

@@ -117,14 +117,21 @@ export class Bench {
     }
 }
 
-/** A runtime that takes one protection out of the configuration before the real one sees it. */
-export function weakened(runtime, dir, name, edit) {
+/**
+ * A runtime that takes one protection out of the configuration before the real one sees it. `version` is
+ * what it says of itself: the gate knows Debian's fixes by the path of the program, which this is not at.
+ */
+export function weakened(runtime, dir, name, edit, version) {
     const path = join(dir, `weak-${name}`);
     const node = join(root, 'tools/bin/node');
     writeFileSync(path, `#!/usr/bin/env -S ${node}
 import { readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 const args = process.argv.slice(2);
+if (args[0] === '--version' && ${JSON.stringify(version ?? '')}) {
+    console.log(${JSON.stringify(version ?? '')});
+    process.exit(0);
+}
 const at = args.indexOf('--bundle');
 if (at >= 0) {
     const file = args[at + 1] + '/config.json';

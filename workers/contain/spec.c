@@ -23,6 +23,10 @@ static const char *const masked[] = {
     "/proc/partitions",  "/proc/slabinfo",   "/sys/firmware",
 };
 
+/* What drivers tell of themselves: NVIDIA's, every card's model, bus id and UUID. A driver's own
+ * libraries read it, so it is there with a card. */
+#define DRIVERS "/proc/driver"
+
 static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                              "/proc/sysrq-trigger"};
 
@@ -150,6 +154,14 @@ static json_t *id_map(uint32_t base)
                      65536);
 }
 
+static json_t *masked_paths(const struct box_spec *s)
+{
+    json_t *list = strings(masked, ARRAY_LEN(masked));
+    if (!s->card)
+        json_array_append_new(list, json_string(DRIVERS));
+    return list;
+}
+
 static json_t *linux_part(const struct box_spec *s, json_t *seccomp)
 {
     char path[512];
@@ -159,9 +171,8 @@ static json_t *linux_part(const struct box_spec *s, json_t *seccomp)
         json_array_append_new(ns, json_pack("{s:s}", "type", namespaces[i]));
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:O}", "namespaces", ns, "uidMappings",
                      id_map(s->uid_base), "gidMappings", id_map(s->uid_base), "cgroupsPath", path,
-                     "resources", resources(s), "maskedPaths", strings(masked, ARRAY_LEN(masked)),
-                     "readonlyPaths", strings(readonly_paths, ARRAY_LEN(readonly_paths)), "seccomp",
-                     seccomp);
+                     "resources", resources(s), "maskedPaths", masked_paths(s), "readonlyPaths",
+                     strings(readonly_paths, ARRAY_LEN(readonly_paths)), "seccomp", seccomp);
 }
 
 enum err_code spec_config(const struct box_spec *spec, json_t **out, struct err *err)

@@ -63,6 +63,15 @@ static const json_t *at(const json_t *v, const char *a, const char *b, const cha
     return c ? json_object_get(v, c) : v;
 }
 
+static bool masks(const json_t *config, const char *path)
+{
+    const json_t *list = at(config, "linux", "maskedPaths", NULL);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), path) == 0)
+            return true;
+    return false;
+}
+
 static void test_config(void **state)
 {
     static const char *const sets[] = {"bounding", "effective", "inheritable", "permitted",
@@ -91,6 +100,16 @@ static void test_config(void **state)
     const json_t *map = json_array_get(at(v, "linux", "uidMappings", NULL), 0);
     assert_int_equal(json_integer_value(json_object_get(map, "hostID")), 200000);
     assert_int_equal(json_array_size(json_object_get(v, "mounts")), 7);
+    assert_true(masks(v, "/proc/kcore"));
+    assert_true(masks(v, "/proc/driver"));
+    json_decref(v);
+    /* a driver's own libraries read it */
+    struct box_spec with_card = example;
+    with_card.card = json_object();
+    assert_int_equal(spec_config(&with_card, &v, &err), E_OK);
+    assert_true(masks(v, "/proc/kcore"));
+    assert_false(masks(v, "/proc/driver"));
+    json_decref((json_t *)with_card.card);
     json_decref(v);
 }
 
