@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Bench, execute, worker } from '../worker/support.mjs';
+import { Bench, execute, manifestOf, worker } from '../worker/support.mjs';
+import { benchWith, wants, web } from './egress.mjs';
 import { Host } from './host.mjs';
 import { images } from './images.mjs';
 import { begin, groups } from './probes.mjs';
@@ -107,6 +108,20 @@ describe('under gVisor', () => {
         assert.equal(r.end, 'ok', JSON.stringify(r));
         assert.deepEqual([r.json.result, r.json.uid], [42, 1000]);
         assert.deepEqual(host.damage(), {});
+    });
+
+    test('the way out through the proxy: the host that was agreed to, and no other', { skip }, async () => {
+        const page = await web();
+        const own = benchWith(runsc, [page.port]);
+        const get = (name) => `GET http://${name}:${page.port}/ HTTP/1.1\r\nHost: ${name}:${page.port}\r\n\r\n`;
+        const r = await own.try(manifestOf(images.plain, {
+            command: ['/bin/hostile', 'egress-ask', get('mirror.egress.test'), get('other.egress.test')], egress: wants(page.port),
+        }), images.plain.archive);
+        page.close();
+        own.close();
+        assert.equal(r.end, 'ok', JSON.stringify(r));
+        assert.match(r.json[0], /^HTTP\/1\.1 200 OK.*hello \//);
+        assert.match(r.json[1], /^HTTP\/1\.1 403 /);
     });
 
     test('a service that leaves, and one that is slow: as under crun', { skip }, async () => {

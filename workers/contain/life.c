@@ -60,7 +60,7 @@ enum err_code life_create(struct life *l, const struct box_spec *spec, int stdin
     *l = (struct life){.spec = spec, .pidfd = -1, .netns = -1, .out = -1, .log = -1};
     l->rt = (struct runtime){spec->runtime, HOUSE_STATE, HOUSE, spec->id, HOUSE_LOG, false};
     bool gvisor = runtime_is_gvisor(spec->runtime);
-    l->rt.sockets = gvisor && spec->contract == BOX_HTTP;
+    l->rt.sockets = gvisor && (spec->contract == BOX_HTTP || spec->egress);
     if (gvisor && spec->card)
         return err_set(err, E_CONFIG, "cards are not carried under gVisor: use crun");
     enum err_code rc = spec_write(spec, HOUSE, err);
