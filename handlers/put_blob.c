@@ -13,6 +13,9 @@ struct upload {
     struct blob_writer *writer; /* NULL before the first bytes, and once ended */
     const void *piece;
     size_t n;
+    int64_t room; /* bytes that the owner's quota still takes */
+    int64_t taken;
+    struct sql_blob_room ask;
     struct sql_blob_put call;
 };
 
@@ -86,13 +89,47 @@ static enum op_next more(struct op *op)
     return op->err.code != E_OK ? op_fail_err(op) : OP_MORE;
 }
 
+static enum op_next no_room(struct op *op, const struct upload *u)
+{
+    return op_fail(op, E_QUOTA, "The quota has %" PRId64 " bytes left.", u->room);
+}
+
 static enum op_next body(struct op *op, const void *chunk, size_t n)
 {
     struct upload *u = op->state;
 
+    /* Chunks tell no length: what is too much is found out here, before it is stored. */
+    u->taken += (int64_t)n;
+    if (u->taken > u->room)
+        return no_room(op, u);
     u->piece = chunk;
     u->n = n;
     return n > 0 ? op_pool(op, write_piece, more) : op_pool(op, commit, committed);
+}
+
+/* Before a byte is read: more than fits is refused. Two uploads at once may both fit by this
+ * figure; blob_put decides. */
+static enum op_next room_known(struct op *op)
+{
+    const struct sql_blob_room_row *row = op->rows;
+    struct upload *u = op->state;
+
+    if (!found(op, E_INTERNAL))
+        return OP_REPLY;
+    u->room = row->room;
+    return op_content_length(op) > u->room ? no_room(op, u) : OP_MORE;
+}
+
+static enum op_next ask_room(struct op *op)
+{
+    struct upload *u = op->state;
+
+    u->ask = (struct sql_blob_room){.digest = u->call.digest,
+                                    .kind = u->call.kind,
+                                    .owner = u->call.owner,
+                                    .quota = u->call.quota};
+    return op_call(op, SQL_BLOB_ROOM, &u->ask, hash64(u->call.owner.s, u->call.owner.n), 0,
+                   room_known);
 }
 
 /* Before a byte is read: an attempt that is not the caller's, or over, takes none. */
@@ -104,7 +141,7 @@ static enum op_next attempt_known(struct op *op)
         return OP_REPLY;
     if (!text_is(row->state, "live"))
         return op_fail(op, E_LEASE_LOST, "The attempt is %.*s.", (int)row->state.n, row->state.s);
-    return OP_MORE;
+    return ask_room(op);
 }
 
 static enum op_next parse(struct op *op)
@@ -125,7 +162,7 @@ static enum op_next parse(struct op *op)
     if (!provider) {
         u->call.kind = text_of("account");
         u->call.owner = text_of(arena_printf(op->arena, "%" PRId64, op->who.account));
-        return OP_MORE;
+        return ask_room(op);
     }
     u->call.kind = text_of("attempt");
     u->call.owner = text_of(uuid_text(op, in->attempt));

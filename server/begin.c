@@ -16,7 +16,7 @@
 #define NO_BODY_MAX 1024 /* room for `{}` and blanks */
 #define FIRST_ROOM  4096
 
-static size_t body_max(const struct request *req)
+size_t begin_body_max(const struct request *req)
 {
     const struct route *route = req->op.route;
 
@@ -62,8 +62,8 @@ static enum err_code check_body_head(const struct request *req, struct err *err)
 
     if (has_body && strcmp(route->method, "GET") == 0)
         return err_set(err, E_BAD_REQUEST, "a GET request has no body");
-    if (g->content_length > 0 && (uint64_t)g->content_length > body_max(req))
-        return err_set(err, E_TOO_LARGE, "the body may have %zu bytes", body_max(req));
+    if (g->content_length > 0 && (uint64_t)g->content_length > begin_body_max(req))
+        return err_set(err, E_TOO_LARGE, "the body may have %zu bytes", begin_body_max(req));
     if (has_body && route->body == ROUTE_BODY_JSON && !is_json(g->known[GUARD_CONTENT_TYPE]))
         return err_set(err, E_UNSUPPORTED_MEDIA, "send Content-Type: application/json");
     return E_OK;
@@ -105,7 +105,7 @@ void begin_head(struct request *req)
 
 void begin_collect(struct request *req, const char *data, size_t n)
 {
-    size_t max = body_max(req);
+    size_t max = begin_body_max(req);
 
     if (n > max - req->body_n) {
         reply_problem(req, E_TOO_LARGE, "the body is longer than this operation allows", NULL);

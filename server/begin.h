@@ -22,4 +22,7 @@ enum op_next begin_step(struct op *op);
 /** Take bytes of a JSON (or forbidden) body; sets a reply when they are too many. */
 void begin_collect(struct request *req, const char *data, size_t n);
 
+/** The longest body that the request's operation takes, in bytes; for none, room for `{}`. */
+size_t begin_body_max(const struct request *req);
+
 #endif

@@ -80,6 +80,11 @@ void reaper_progress(struct reaper *r, struct conn *c, int64_t bytes)
         reaper_extend(r, c, c->begun_us + s * SECOND_US);
 }
 
+void reaper_linger(struct reaper *r, struct conn *c, int64_t now_us)
+{
+    c->deadline_us = now_us + r->limits.request_us;
+}
+
 void reaper_idle(struct reaper *r, struct conn *c, int64_t now_us)
 {
     int64_t old = c->opened_us + r->limits.age_us;

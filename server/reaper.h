@@ -67,6 +67,10 @@ void reaper_extend(struct reaper *r, struct conn *c, int64_t deadline_us);
 /** `bytes` of a stream have passed in all: the deadline moves as long as they flow fast enough. */
 void reaper_progress(struct reaper *r, struct conn *c, int64_t bytes);
 
+/** The answer is out and the rest of the request is thrown away: its time is a request's, however
+ * fast it flows. */
+void reaper_linger(struct reaper *r, struct conn *c, int64_t now_us);
+
 /** The reply is out: the connection may be used again until it is idle too long or too old. */
 void reaper_idle(struct reaper *r, struct conn *c, int64_t now_us);
 

@@ -208,29 +208,29 @@ static struct MHD_Response *make_response(struct reply *r)
     return response;
 }
 
-static bool add(struct MHD_Response *response, const char *name, const char *value)
-{
-    return MHD_add_response_header(response, name, value) == MHD_YES;
-}
-
-static bool add_headers(struct MHD_Response *response, struct request *req)
+bool reply_headers(const struct request *req, reply_sink *sink, void *ctx)
 {
     const struct reply *r = &req->reply;
     const char *cache = header_of(req, "Cache-Control");
-    bool ok = add(response, "X-Request-Id", req->op.request_id);
+    bool ok = sink(ctx, "X-Request-Id", req->op.request_id);
 
     for (const struct reply_header *h = r->headers; h; h = h->next)
-        ok = ok && add(response, h->name, h->value);
+        ok = ok && sink(ctx, h->name, h->value);
     if (r->media_type)
-        ok = ok && add(response, "Content-Type", r->media_type) &&
-             add(response, "X-Content-Type-Options", "nosniff");
+        ok = ok && sink(ctx, "Content-Type", r->media_type) &&
+             sink(ctx, "X-Content-Type-Options", "nosniff");
     if (!cache)
-        ok = ok && add(response, "Cache-Control", "no-store");
+        ok = ok && sink(ctx, "Cache-Control", "no-store");
     else if (strncmp(cache, "private", 7) == 0)
-        ok = ok && add(response, "Vary", "Authorization, X-API-Key");
+        ok = ok && sink(ctx, "Vary", "Authorization, X-API-Key");
     if (r->close)
-        ok = ok && add(response, "Connection", "close");
+        ok = ok && sink(ctx, "Connection", "close");
     return ok;
+}
+
+static bool add(void *response, const char *name, const char *value)
+{
+    return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
 enum MHD_Result reply_queue(struct request *req)
@@ -247,7 +247,7 @@ enum MHD_Result reply_queue(struct request *req)
     response = make_response(r);
     if (!response)
         return MHD_NO;
-    if (!add_headers(response, req)) {
+    if (!reply_headers(req, add, response)) {
         /* A value no header can carry (a newline in it): a bug of ours, never half a head. */
         log_error("reply_header", "request_id=%s", req->op.request_id);
         MHD_destroy_response(response);

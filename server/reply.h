@@ -40,6 +40,13 @@ struct problem {
  */
 struct text problem_body(struct arena *arena, const struct problem *p);
 
+/** Takes one header. @return false: it did not */
+typedef bool reply_sink(void *ctx, const char *name, const char *value);
+
+/** Every header of the reply but those about its length and time. @return false as soon as `sink`
+ * does */
+bool reply_headers(const struct request *req, reply_sink *sink, void *ctx);
+
 /** Give the reply to libmicrohttpd. @return MHD_NO: the connection must be closed */
 enum MHD_Result reply_queue(struct request *req);
 

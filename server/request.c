@@ -7,14 +7,13 @@
 #include "lib/clock.h"
 #include "server/access.h"
 #include "server/begin.h"
+#include "server/linger.h"
 #include "server/reply.h"
 #include "server/state.h"
 #include "server/stream.h"
 
 /* A refused body up to this size is read and dropped, so that the connection lives on. */
-#define DROP_MAX ((int64_t)65536)
-/* More than this after a refusal in the middle of a body: the client does not listen. */
-#define DROP_LATE_MAX ((uint64_t)8 << 20)
+#define DROP_MAX 65536
 
 #define SPARES_MAX    1024
 #define BODY_KEPT_MAX 65536
@@ -207,6 +206,9 @@ static enum MHD_Result stream_head_done(struct request *req)
         return MHD_YES;
     if (!refuse_early(req))
         return MHD_YES;
+    /* Who waits for our word has sent nothing that could be left unread. */
+    if (!req->guard.known[GUARD_EXPECT].s)
+        return linger_begin(req);
     req->reply.close = true;
     return reply_queue(req);
 }
@@ -244,14 +246,15 @@ static enum MHD_Result body_call(struct request *req, const char *data, size_t *
         begin_collect(req, data, *size);
     else
         req->dropped += *size;
-    if (req->dropped > DROP_LATE_MAX)
-        return MHD_NO;
     if (req->stage == STAGE_BODY && req->reply.status)
         req->stage = STAGE_READY;
     req->body_seen += taken;
-    reaper_progress(&req->server->reaper, req->conn, (int64_t)req->body_seen);
     *size -= taken;
-    return MHD_YES;
+    if (req->lingers)
+        return req->dropped > LINGER_MAX ? MHD_NO : MHD_YES;
+    reaper_progress(&req->server->reaper, req->conn, (int64_t)req->body_seen);
+    /* A refused body that goes on and on is answered before its end, which may never come. */
+    return req->dropped > DROP_MAX ? linger_begin(req) : MHD_YES;
 }
 
 /* Bytes written to a socket that the other side has closed look delivered. Where that matters to
@@ -315,7 +318,8 @@ void request_on_completed(void *cls, struct MHD_Connection *mhd, void **ctx,
     op = &req->op;
     *ctx = NULL;
     req->conn->request = NULL;
-    req->finished = req->stage == STAGE_SENT && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    req->finished =
+        req->stage == STAGE_SENT && (req->lingers || code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     if (!req->finished && req->parsed && req->reply.status && op->route->op->undelivered)
         op->route->op->undelivered(op);
     if (op->request_id[0])

@@ -67,6 +67,7 @@ struct request {
     bool head_done;  /**< the body may come */
     bool body_ended; /**< of a stream: its operation was told */
     bool parsed;     /**< the operation's first step ran */
+    bool lingers; /**< the answer is out, the rest of the body is thrown away (server/linger.h) */
     char method[16];
     struct text query; /**< raw */
     const char *fault; /**< of the target, before anything decoded it */

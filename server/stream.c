@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "server/begin.h"
 #include "server/reply.h"
 #include "server/state.h"
 
@@ -46,6 +47,10 @@ size_t stream_take(struct request *req, const char *data, size_t n)
     struct stream *st;
     size_t room;
 
+    if (n > begin_body_max(req) - req->body_seen) {
+        reply_problem(req, E_TOO_LARGE, "the body is longer than this operation allows", NULL);
+        return n;
+    }
     if (!open_stream(req)) {
         reply_problem(req, E_BUSY, "too many uploads at once", NULL);
         return n; /* from now on the body is thrown away */

@@ -35,6 +35,16 @@ WITH c AS MATERIALIZED (
 )
 SELECT call, fate AS outcome, NOT made AS created FROM f ORDER BY call;
 
+-- name: blob_room
+-- How many bytes of a blob an owner may send: what its quota has left, and no less than what it holds of this very blob already.
+-- Judged before the bytes are read; blob_put decides again.
+-- class: read
+-- params: digest bytea, kind text, owner text, quota int8
+-- returns: room int8
+SELECT GREATEST(0, $4::int8 - h.held, h.own)::int8 AS room
+  FROM (SELECT COALESCE(sum(b.size), 0) AS held, COALESCE(max(b.size) FILTER (WHERE b.digest = $1), 0) AS own
+          FROM blob_ref r JOIN blob b ON b.digest = r.digest WHERE r.kind = $2 AND r.owner = $3) h;
+
 -- name: blob_readable
 -- The size of a blob this reader has a right to; no row otherwise, as for a missing one. A client reads its own uploads
 -- and the outputs of its succeeded tasks; a provider reads manifests' images, its own uploads and the inputs of its live attempts.

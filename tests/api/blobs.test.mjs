@@ -2,11 +2,13 @@
 // Blobs: every size that could go wrong, ranges, quotas, and who may read what, when.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Sql } from '../support/sql.mjs';
 import '../support/judged.mjs';
-import { Stack } from '../support/stack.mjs';
+import { Stack, eventually } from '../support/stack.mjs';
 import { Provider, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
 
 const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
@@ -40,10 +42,12 @@ function chunked(http, path, pieces) {
     const at = new URL(http.url);
     return new Promise((done, failed) => {
         const req = request({ host: at.hostname, port: at.port, method: 'PUT', path, headers: { ...octets, authorization: `Bearer ${http.token}`, 'transfer-encoding': 'chunked' } }, (res) => {
-            res.resume();
-            res.on('end', () => done(res.statusCode));
+            let text = '';
+            res.on('data', (d) => { text += d; });
+            res.on('end', () => { answered = true; done({ status: res.statusCode, json: JSON.parse(text) }); });
         });
-        req.on('error', failed);
+        let answered = false;
+        req.on('error', (e) => (answered ? undefined : failed(e)));
         pieces.forEach((p) => req.write(p));
         req.end();
     });
@@ -65,7 +69,7 @@ test('every size comes back as it was, from the other gateway', async () => {
 test('chunked uploads', async () => {
     const pieces = [randomBytes(10), randomBytes(MIB), randomBytes(1), randomBytes(300_000)];
     const whole = Buffer.concat(pieces);
-    assert.equal(await chunked(client, pathOf(whole), pieces), 201);
+    assert.equal((await chunked(client, pathOf(whole), pieces)).status, 201);
     assert.ok((await client.get(pathOf(whole))).bytes.equals(whole));
 });
 
@@ -122,6 +126,60 @@ test('a quota bounds what one account holds, not what is there already', async (
     assert.equal(more.json.code, 'QUOTA_EXCEEDED');
     expect(await put(hoarder, first), 200);
     expect(await put(hoarder, randomBytes(10)), 201);
+});
+
+/** The answer to an upload of which only the head is sent. */
+function announce(http, path, headers) {
+    const at = new URL(http.url);
+    return new Promise((done, failed) => {
+        const req = request({ host: at.hostname, port: at.port, method: 'PUT', path, headers: { ...octets, authorization: `Bearer ${http.token}`, ...headers } });
+        req.on('error', failed);
+        req.on('continue', () => { req.destroy(); done({ status: 100 }); });
+        req.on('response', (res) => {
+            let text = '';
+            res.on('data', (d) => { text += d; });
+            res.on('end', () => { req.destroy(); done({ status: res.statusCode, json: JSON.parse(text) }); });
+        });
+        req.flushHeaders();
+    });
+}
+
+const stored = () => readdirSync(stack.env.OGPU_BLOB_DIR, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => statSync(join(f.parentPath ?? f.path, f.name)).size).reduce((a, b) => a + b, 0);
+
+test('the quota is judged before the bytes are read when their length is told', async () => {
+    const owner = await newClient(one, sql, 0n);
+    const first = randomBytes(QUOTA - MIB);
+    expect(await put(owner, first), 201);
+    const fits = pathOf(randomBytes(1));
+    for (const expects of [{}, { expect: '100-continue' }]) {
+        const over = await announce(owner, fits, { 'content-length': MIB + 1, ...expects });
+        assert.deepEqual([over.status, over.json.code], [429, 'QUOTA_EXCEEDED']);
+        assert.match(over.json.detail, new RegExp(`${MIB} bytes left`));
+    }
+    assert.equal((await announce(owner, fits, { 'content-length': MIB, expect: '100-continue' })).status, 100);
+    assert.equal((await announce(owner, pathOf(first), { 'content-length': first.length, expect: '100-continue' })).status, 100, 'held already');
+    const long = await announce(owner, fits, { 'content-length': 2 ** 32 + 1 });
+    assert.deepEqual([long.status, long.json.code], [413, 'TOO_LARGE']);
+    const reader = await newClient(one, sql, 0n, 'account:read');
+    assert.equal((await announce(reader, fits, { 'content-length': MIB })).status, 403);
+});
+
+test('without a length no more than the quota has left is stored', async () => {
+    const owner = await newClient(one, sql, 0n);
+    expect(await put(owner, randomBytes(QUOTA - MIB)), 201);
+    const was = stored();
+    const rows = async () => Number((await sql.query('SELECT count(*) AS n FROM blob'))[0].n);
+    const had = await rows();
+    const much = randomBytes(20 * MIB);
+    const pieces = Array.from({ length: 320 }, (_, i) => much.subarray(i * 65536, (i + 1) * 65536));
+    for (const url of [one, two]) {
+        const reply = await chunked(on(owner, url), pathOf(much), pieces);
+        assert.deepEqual([reply.status, reply.json.code], [429, 'QUOTA_EXCEEDED']);
+    }
+    await eventually(() => stored() === was, 'nothing of it is left');
+    assert.equal(await rows(), had);
+    const fits = randomBytes(MIB);
+    assert.equal((await chunked(owner, pathOf(fits), [fits])).status, 201);
 });
 
 test('inputs are for live attempts, outputs for the client after the verdict, images for providers', async () => {
