@@ -3,7 +3,7 @@
 
 const TASK = 'schemas/task.yaml';
 const AT = `${TASK}#/TaskCreate/properties`;
-const SOURCE = 'schemas/source.yaml';
+const MANIFEST = 'schemas/manifest.yaml';
 const ATTEMPT = 'schemas/attempt.yaml';
 const PARAMETERS = 'components/parameters.yaml';
 const TASKS = 'paths/tasks.yaml';
@@ -38,7 +38,7 @@ const SCHEMAS = [
     ['named and additional members', TASK, (d) => { d.TaskCreate.additionalProperties = true; }, `${TASK}#/TaskCreate/additionalProperties`],
     ['a default out of bounds', TASK, (d) => { task(d).racers.default = 9; }, `${AT}/racers/default`],
     ['a default of a plain string', TASK, (d) => { task(d).note = plain({ default: 'x' }); }, `${AT}/note/default`],
-    ['a nested default', SOURCE, (d) => { d.Limits.properties.pids.default = 5; }, `${SOURCE}#/Limits/properties/pids/default`],
+    ['a nested default', MANIFEST, (d) => { d.Limits.properties.pids.default = 5; }, `${MANIFEST}#/Limits/properties/pids/default`],
     ['a required member that is not there', TASK, (d) => { d.TaskCreate.required.push('ghost'); }, `${TASK}#/TaskCreate/required`, 'ghost'],
     ['unique objects', ATTEMPT, (d) => { d.Respond.properties.outputs.uniqueItems = true; }, `${ATTEMPT}#/Respond/properties/outputs/uniqueItems`],
     ['a pattern outside of the subset', TASK, (d) => { task(d).note = plain({ pattern: '^.*$' }); }, `${AT}/note/pattern`],

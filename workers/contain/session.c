@@ -91,8 +91,8 @@ static bool warn_guard(struct session *s)
  */
 static bool keep(struct session *s, struct watch *w, struct box_result *r)
 {
-    if (!s->spec.keep || s->spec.egress || runtime_is_gvisor(s->spec.runtime) ||
-        r->end != BOX_OK || w->courier.strikes > 0 || !warn_guard(s) ||
+    if (!s->spec.keep || s->spec.egress || runtime_is_gvisor(s->spec.runtime) || r->end != BOX_OK ||
+        w->courier.strikes > 0 || !warn_guard(s) ||
         !freezer_set(s->spec.cgroup_parent, s->spec.id, true))
         return false;
     struct box_usage now = {0};
