@@ -45,6 +45,11 @@ for (const runtime of ['crun', 'runc']) {
             assert.equal(page.seen[0].headers.connection, 'close');
         });
 
+        test('a tunnel carries what came with its request, and nothing but a tunnel answers', async () => {
+            const [answer] = await ask([`CONNECT ${mirror}:${page.port} HTTP/1.1\r\n\r\nGET /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`]);
+            assert.match(answer, /^HTTP\/1\.1 200 Connection established +HTTP\/1\.1 200 OK.*hello \/early$/);
+        });
+
         test('curl of the machine, by its environment alone: http, and a tunnel that carries TLS', async () => {
             const fetch = (url, port) => bench.try(manifestOf(curl, {
                 command: ['/usr/bin/curl', '-sS', '--max-time', '20', '--cacert', '/ca.pem', url], egress: wants(port), limits: { ...limits, memory_mb: 256 },

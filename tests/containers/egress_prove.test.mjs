@@ -91,6 +91,7 @@ test('the process behind the proxy has no rights, no files, no environment', asy
     assert.deepEqual([s.Uid, s.Gid].map((v) => v.split('\t')), [[id, id, id, id], [id, id, id, id]]);
     assert.deepEqual([s.CapInh, s.CapPrm, s.CapEff, s.CapAmb].map((v) => Number(`0x${v}`)), [0, 0, 0, 0]);
     assert.deepEqual([s.NoNewPrivs, s.Seccomp, s.Groups.trim()], ['1', '2', '']);
+    assert.equal(readFileSync(`/proc/${proxy.pid}/oom_score_adj`, 'utf8').trim(), '1000');
     const fds = readdirSync(`/proc/${proxy.pid}/fd`).map((fd) => readlinkSync(`/proc/${proxy.pid}/fd/${fd}`).replace(/:.*/, ''));
     assert.deepEqual(fds.sort(), ['/dev/null', '/dev/null', '/dev/null', 'socket', 'socket']);
     assert.ok(!readFileSync(`/proc/${proxy.pid}/environ`, 'latin1').includes('a-secret'));
