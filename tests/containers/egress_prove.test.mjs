@@ -63,6 +63,7 @@ test('without the network namespace: the rest of the network is there', async ()
     try {
         const group = groups.find((g) => g.act === 'network');
         const seen = await begin(bench, images, { ...group, changes: { egress: wants(page.port) } }, host);
+        assert.equal(seen.end, 'ok', JSON.stringify(seen));
         for (const name of ['way to the host: host_loopback', 'way out: host_address']) {
             assert.throws(() => group.probes.find(([n]) => n === name)[1](seen), `'${name}' did not notice`);
         }
