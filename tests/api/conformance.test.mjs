@@ -202,6 +202,9 @@ test('challenges', async () => {
     assert.equal((await p.post(path, { device: 'GPU-absent' })).json.code, 'DEVICE_NOT_FOUND');
     const c = expect(await p.post(path, { device }), 201);
     assert.equal((await p.post(path, { device })).json.code, 'QUOTA_EXCEEDED');
+    for (const id of ['x', MISSING.challenge, MISSING.provider]) {
+        assert.equal((await client.get(`${path}/${id}`)).json.code, 'CHALLENGE_NOT_FOUND', id);
+    }
     await readTwice(client, c.urls.self);
     expect(await client.get(path), 200);
     const product = multiply(c, () => false);

@@ -16,7 +16,7 @@ const C_WORDS = ['default', 'register', 'int', 'long', 'short', 'char', 'void', 
 /** The 404 of a path parameter, by what it is. */
 const MISSING = {
   src: 'SOURCE_NOT_FOUND', tsk: 'TASK_NOT_FOUND', prv: 'PROVIDER_NOT_FOUND', att: 'ATTEMPT_NOT_FOUND',
-  bat: 'BATCH_NOT_FOUND', sha256: 'BLOB_NOT_FOUND', address: 'PROOF_NOT_FOUND',
+  bat: 'BATCH_NOT_FOUND', chl: 'CHALLENGE_NOT_FOUND', sha256: 'BLOB_NOT_FOUND', address: 'PROOF_NOT_FOUND',
 };
 
 export const snake = (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`).replaceAll('-', '_');
@@ -101,10 +101,12 @@ function checkCodes(op, registry) {
   }
 }
 
-function missingCode(fields) {
-  if (fields.path.length !== 1) return 'NOT_FOUND';
-  const { shape } = fields.path[0];
-  return MISSING[shape.prefix ?? shape.format] ?? 'NOT_FOUND';
+/** Of several, the innermost says what is not there, if the operation documents that. */
+function missingCode(op, fields) {
+  if (fields.path.length === 0) return 'NOT_FOUND';
+  const { shape } = fields.path.at(-1);
+  const code = MISSING[shape.prefix ?? shape.format] ?? 'NOT_FOUND';
+  return fields.path.length === 1 || list(op, 'x-error-codes').some((c) => c.value === code) ? code : 'NOT_FOUND';
 }
 
 function checkNames(operation) {
@@ -131,7 +133,7 @@ function readOperation(node, method, path, schemes, registry) {
     summary: node.get('summary').value,
     idempotent,
     quiet: node.has('x-quiet') && node.get('x-quiet').value === true,
-    missing: missingCode(fields),
+    missing: missingCode(node, fields),
     body,
     fields: { ...fields, body: body.members },
     ...readAuth(node, schemes),
