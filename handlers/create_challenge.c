@@ -30,6 +30,12 @@ static enum op_next made(struct op *op)
     const struct state *s = op->state;
     const struct sql_gpu_challenge_make_row *row = op->rows;
 
+    if (op->err.code == E_OK && op->n_rows == 1 && text_is(row->outcome, "quota")) {
+        (void)op_fail(op, E_QUOTA, "The next challenge for this device can be had in %lld s.",
+                      (long long)row->retry_s);
+        op_header(op, "Retry-After", arena_printf(op->arena, "%lld", (long long)row->retry_s));
+        return OP_REPLY;
+    }
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
     return challenge_load(op, s->make.id, s->make.provider, show);

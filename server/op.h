@@ -119,7 +119,8 @@ enum op_next op_bytes(struct op *op, int status, const void *p, size_t n, const 
 enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const char *media_type,
                        const char *tag);
 
-/** Add a reply header; copied. A later op_fail() forgets headers added before it. */
+/** Set a reply header, in place of one of this name; copied. A later op_fail() forgets headers set
+ * before it. */
 void op_header(struct op *op, const char *name, const char *value);
 
 /**

@@ -32,8 +32,15 @@ static const char *header_of(const struct request *req, const char *name)
 void op_header(struct op *op, const char *name, const char *value)
 {
     struct request *req = request_of(op);
-    struct reply_header *h = arena_alloc(op->arena, sizeof(*h));
+    struct reply_header *h = req->reply.headers;
 
+    while (h && strcasecmp(h->name, name) != 0)
+        h = h->next;
+    if (h) {
+        h->value = arena_copy(op->arena, value, strlen(value));
+        return;
+    }
+    h = arena_alloc(op->arena, sizeof(*h));
     h->name = arena_copy(op->arena, name, strlen(name));
     h->value = arena_copy(op->arena, value, strlen(value));
     h->next = req->reply.headers;

@@ -4,10 +4,10 @@
 
 -- name: gpu_challenge_make
 -- At most one a device and hour, and at most 64 a provider and hour (a heartbeat may invent devices): the provider's row,
--- locked, makes it so.
+-- locked, makes it so. retry_s: whole seconds until the quota takes this one.
 -- class: write
 -- params: id uuid, provider uuid, device text, memory_mb int8, rows int8, inner_dim int4, cols int4, seed bytea, window_s int8
--- returns: call int4, outcome text
+-- returns: call int4, outcome text, retry_s int8
 -- lock: provider
 SELECT id FROM provider WHERE id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE;
 -- work:
@@ -19,16 +19,20 @@ WITH c AS MATERIALIZED (
     SELECT c.*,
            CASE WHEN p.id IS NULL THEN 'provider_not_found'
                 WHEN EXISTS (SELECT FROM gpu_challenge g WHERE g.id = c.id) THEN 'made'
-                WHEN EXISTS (SELECT FROM gpu_challenge g WHERE g.provider_id = c.provider AND g.device = c.device
-                                                           AND g.issued_at > c.at - interval '1 hour') THEN 'quota'
-                WHEN (SELECT count(*) FROM gpu_challenge g WHERE g.provider_id = c.provider AND g.issued_at > c.at - interval '1 hour') >= 64 THEN 'quota'
-                ELSE 'ok' END AS fate
+                WHEN q.last > c.at - interval '1 hour' THEN 'quota'
+                ELSE 'ok' END AS fate,
+           q.last + interval '1 hour' - c.at AS wait
       FROM c LEFT JOIN provider p ON p.id = c.provider
+      CROSS JOIN LATERAL (
+          SELECT GREATEST((SELECT max(g.issued_at) FROM gpu_challenge g WHERE g.provider_id = c.provider AND g.device = c.device),
+                          (SELECT g.issued_at FROM gpu_challenge g WHERE g.provider_id = c.provider AND g.issued_at > c.at - interval '1 hour'
+                            ORDER BY g.issued_at DESC OFFSET 63 LIMIT 1)) AS last) q
 ), i AS (
     INSERT INTO gpu_challenge (id, provider_id, device, memory_mb, row_count, inner_dim, col_count, seed, issued_at, commit_until)
     SELECT id, provider, device, memory_mb, rows, inner_dim, cols, seed, at, at + window_s * interval '1 second' FROM f WHERE fate = 'ok'
 )
-SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
+SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome,
+       CASE fate WHEN 'quota' THEN GREATEST(1, ceil(EXTRACT(epoch FROM wait)))::int8 ELSE 0 END AS retry_s FROM f ORDER BY call;
 
 -- name: gpu_challenge_get
 -- class: read
@@ -157,10 +161,23 @@ WITH u AS (
 SELECT 0 AS call, (SELECT count(*) FROM u) AS done;
 
 -- name: gpu_challenge_due
--- Devices of a provider whose last proof has passed and is to be given again.
+-- Devices whose proof is wanted: cards of the last heartbeat that have none yet; those whose last one has passed and is to be
+-- given again, or failed six hours ago; and those whose challenge still waits for its answer.
 -- class: read
 -- params: provider uuid
 -- returns: device text
-SELECT device FROM (
-    SELECT DISTINCT ON (device) device, state, again_at FROM gpu_challenge WHERE provider_id = $1 ORDER BY device, issued_at DESC) last
- WHERE state = 'passed' AND again_at <= ogpu_now() ORDER BY device;
+WITH told AS (
+    SELECT d->>'uuid' AS device FROM provider p, json_array_elements(p.devices::json) d
+     WHERE p.id = $1 AND d->>'environment' <> 'cpu' AND d->>'uuid' IS NOT NULL AND (d->>'memory_mb')::int8 > 0
+       AND COALESCE(d->>'state', 'free') IN ('free', 'leased', 'busy')
+), last AS (
+    SELECT DISTINCT ON (device) device, state, again_at, decided_at, commit_until, open_until
+      FROM gpu_challenge WHERE provider_id = $1 ORDER BY device, issued_at DESC
+)
+SELECT device FROM told FULL JOIN last USING (device)
+ WHERE CASE state WHEN 'passed' THEN again_at <= ogpu_now()
+                  WHEN 'failed' THEN decided_at <= ogpu_now() - interval '6 hours'
+                  WHEN 'issued' THEN commit_until > ogpu_now()
+                  WHEN 'committed' THEN open_until > ogpu_now()
+                  ELSE state IS NULL END
+ GROUP BY device ORDER BY device;

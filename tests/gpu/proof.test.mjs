@@ -167,9 +167,28 @@ test('one a device and hour, whatever gateways and however many at once', async 
     const p = await owner();
     const both = await Promise.all(Array.from({ length: 8 }, (_, i) => p.call('POST', p.challenges, { device: p.device }, i % 2 ? { 'x-request-id': `twin-${i}-00` } : {})));
     assert.deepEqual(both.map((r) => r.status).sort(), [201, ...Array(7).fill(429)]);
-    assert.ok(Number(both.find((r) => r.status === 429).headers.get('retry-after')) > 0);
-    await w.sql.query("UPDATE gpu_challenge SET issued_at = issued_at - interval '61 minutes' WHERE device = $1", [p.device]);
+    const age = (minutes) => w.sql.query(`UPDATE gpu_challenge SET issued_at = issued_at - interval '${minutes} minutes' WHERE provider_id =
+        (SELECT provider_id FROM gpu_challenge WHERE device = $1 LIMIT 1)`, [p.device]);
+    const wait = (r) => { assert.equal(r.json.code, 'QUOTA_EXCEEDED'); return Number(r.headers.get('retry-after')); };
+    for (const r of both.filter((x) => x.status === 429)) {
+        assert.ok(wait(r) > 3300 && wait(r) <= 3600, `${wait(r)} s`);
+    }
+    await age(30);
+    const half = wait(await p.post(p.challenges, { device: p.device }));
+    assert.ok(half > 1500 && half <= 1800, `${half} s`);
+    await age(31);
     await ask(p);
+    // 64 a provider: the oldest of them says when there is room for one more
+    const devices = Array.from({ length: 65 }, () => card());
+    for (const part of [devices.slice(0, 64), devices.slice(64)]) {
+        expect(await p.post(`/v1/providers/${p.id}/heartbeat`, { devices: part }), 200);
+        for (const d of part.slice(0, 63)) {
+            const r = await p.post(p.challenges, { device: d.uuid });
+            if (d !== devices[64]) expect(r, 201);
+            else assert.ok(wait(r) > 2100 && wait(r) <= 2400, `${wait(r)} s`);
+            if (d === devices[0]) await age(20);
+        }
+    }
 });
 
 test('a device that passed is due again at a time it cannot know', async () => {
