@@ -4,7 +4,7 @@
 #include "eth/keccak.h"
 
 #define WORD      32
-#define WORDS_MAX 8
+#define WORDS_MAX 12
 
 /* encodeData of EIP-712: words of 32 bytes behind the type's hash. */
 struct words {
@@ -124,5 +124,27 @@ struct digest eip712_voucher_digest(const struct eip712_domain *domain,
     number(&w, m->id);
     number(&w, m->earned);
     number(&w, m->deadline);
+    return message(domain, &w);
+}
+
+struct digest eip712_benchmark_digest(const struct eip712_domain *domain,
+                                      const struct eip712_benchmark *m)
+{
+    struct words w = begin("Benchmark(address provider,string device,uint32 version,"
+                           "uint64 measuredAt,uint64 int8Gops,uint64 fp16Gflops,uint64 bf16Gflops,"
+                           "uint64 fp32Gflops,uint64 copyMbS,uint64 toCardMbS,uint64 fromCardMbS)");
+    struct digest device = keccak256(m->device.s, m->device.n);
+
+    right(&w, m->provider.b, sizeof(m->provider.b));
+    left(&w, device.b, sizeof(device.b));
+    number(&w, m->version);
+    number(&w, m->measured_at);
+    number(&w, m->int8_gops);
+    number(&w, m->fp16_gflops);
+    number(&w, m->bf16_gflops);
+    number(&w, m->fp32_gflops);
+    number(&w, m->copy_mb_s);
+    number(&w, m->to_card_mb_s);
+    number(&w, m->from_card_mb_s);
     return message(domain, &w);
 }

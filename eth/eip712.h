@@ -47,6 +47,23 @@ struct eip712_voucher {
     uint64_t deadline; /**< Unix seconds until which it may be posted */
 };
 
+/** Benchmark(address provider,string device,uint32 version,uint64 measuredAt,uint64 int8Gops,uint64
+ * fp16Gflops,uint64 bf16Gflops,uint64 fp32Gflops,uint64 copyMbS,uint64 toCardMbS,uint64
+ * fromCardMbS); signed by the provider. */
+struct eip712_benchmark {
+    struct address provider;
+    struct text device;   /**< the device's UUID, as its driver gives it */
+    uint32_t version;     /**< of the kernels */
+    uint64_t measured_at; /**< Unix seconds */
+    uint64_t int8_gops;   /**< 10^9 operations a second, as the next three */
+    uint64_t fp16_gflops;
+    uint64_t bf16_gflops;
+    uint64_t fp32_gflops;
+    uint64_t copy_mb_s; /**< 10^6 bytes a second, as the next two */
+    uint64_t to_card_mb_s;
+    uint64_t from_card_mb_s;
+};
+
 /** hashStruct of the domain (EIP-712). */
 struct digest eip712_separator(const struct eip712_domain *domain);
 
@@ -59,5 +76,7 @@ struct digest eip712_response_digest(const struct eip712_domain *domain,
                                      const struct eip712_response *m);
 struct digest eip712_voucher_digest(const struct eip712_domain *domain,
                                     const struct eip712_voucher *m);
+struct digest eip712_benchmark_digest(const struct eip712_domain *domain,
+                                      const struct eip712_benchmark *m);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api.h"
+#include "handlers/benchmarks.h"
 #include "handlers/common.h"
 #include "handlers/view.h"
 
@@ -41,13 +42,13 @@ static enum op_next answer(struct op *op)
     return op_call(op, SQL_GPU_CHALLENGE_DUE, &s->due, key_of(in->provider), 0, show);
 }
 
-static enum op_next parse(struct op *op)
+static enum op_next store(struct op *op)
 {
     const struct in_heartbeat_provider *in = op->in;
     struct sql_provider_heartbeat *call = arena_alloc(op->arena, sizeof(*call));
 
-    if (!own_provider(op, in->provider))
-        return OP_REPLY;
+    if (op->err.code != E_OK)
+        return op_fail_err(op);
     *call = (struct sql_provider_heartbeat){
         .id = in->provider,
         .devices = json_text(in->devices, op->arena),
@@ -56,6 +57,22 @@ static enum op_next parse(struct op *op)
     };
     return op_call(op, SQL_PROVIDER_HEARTBEAT, call, key_of(in->provider), key_of(in->provider),
                    answer);
+}
+
+static void verify(struct op *op)
+{
+    const struct in_heartbeat_provider *in = op->in;
+
+    benchmarks_check(op, in->devices);
+}
+
+static enum op_next parse(struct op *op)
+{
+    const struct in_heartbeat_provider *in = op->in;
+
+    if (!own_provider(op, in->provider))
+        return OP_REPLY;
+    return benchmarks_there(in->devices) ? op_pool(op, verify, store) : store(op);
 }
 
 const struct op_def op_heartbeat_provider = {.parse = parse};
