@@ -8,6 +8,7 @@
 #include "workers/contain/box.h"
 #include "workers/contain/egress.h"
 #include "workers/device/scrub.h"
+#include "workers/kernels/helper.h"
 #include "workers/options.h"
 
 static int help(void)
@@ -37,6 +38,8 @@ int main(int argc, char **argv)
     if (strcmp(word, SCRUB_WORD) == 0 && argc == 3)
         return device_scrub_main(argv[2]);
     signal(SIGPIPE, SIG_IGN);
+    if (strcmp(word, HELPER_WORD) == 0 && argc == 4)
+        return helper_main(argv[2], argv[3]);
     if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0)
         return help();
     if (strcmp(word, "try") == 0)

@@ -11,7 +11,7 @@ static enum err_code take(struct try_card *t, const struct options *o, unsigned 
         .work_dir = o->work_dir, .lock_dir = o->device_locks, .scrub = o->scrub};
     struct device_finder finder = {.simulate = o->simulate_gpu, .sys_root = o->sys_root};
     struct edits_config where = {o->driver_root, o->cdi_dirs, o->sys_root};
-    struct device_want want = {environments, memory_mb};
+    struct device_want want = {.environments = environments, .memory_mb = memory_mb};
     enum err_code rc = book_open(&config, &t->book, err);
     if (rc != E_OK)
         return rc;

@@ -83,6 +83,7 @@ static void drain(struct agent *a)
         pthread_join(a->slots[i].thread, NULL);
     atomic_store(&a->over, true);
     cards_wake(&a->cards);
+    pthread_join(a->prover.thread, NULL);
     pthread_join(a->pulse, NULL);
     pthread_join(a->errands, NULL);
     if (a->metrics_fd >= 0)
@@ -103,6 +104,7 @@ static enum err_code start(struct agent *a, struct err *err)
     if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0 ||
         pthread_create(&a->errands, NULL, errands_main, a) != 0 ||
         pthread_create(&a->cards.thread, NULL, cards_main, a) != 0 ||
+        pthread_create(&a->prover.thread, NULL, prover_main, a) != 0 ||
         (a->metrics_fd >= 0 && pthread_create(&a->metrics, NULL, metrics_main, a) != 0))
         return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
     for (unsigned i = 0; i < a->slot_count; i++) {
@@ -186,9 +188,11 @@ int command_agent(int argc, char **argv)
     if (rc == E_OK) {
         api_open(&a.pulse_api, &a.gateways, &a.me, &a.stats);
         api_open(&a.errand_api, &a.gateways, &a.me, &a.stats);
+        prover_open(&a);
         rc = work(&a, &err);
         api_close(&a.pulse_api);
         api_close(&a.errand_api);
+        prover_close(&a);
     }
     leave(&a);
     if (rc != E_OK)

@@ -190,7 +190,8 @@ json_t *cards_claim(struct slot *s, json_t *sources, bool *none)
     struct card_hold *h = &s->card;
     unsigned cards = usable_cards(s);
     if (h->lease.held &&
-        (!book_is_sound(a->cards.book, &h->lease) || !(h->lease.device.environment & cards)))
+        (!book_is_sound(a->cards.book, &h->lease) || book_is_called(a->cards.book, &h->lease) ||
+         !(h->lease.device.environment & cards)))
         give_back(s);
     if (!h->lease.held && cards)
         reserve(s, cards);
@@ -202,8 +203,9 @@ enum err_code cards_begin(struct slot *s, const struct manifest *source, struct 
     struct agent *a = s->agent;
     struct card_hold *h = &s->card;
     struct edits_config config = edits_config(a->options);
-    struct device_want want = {source->environments & a->me.environments & ~ENV_CPU,
-                               source->limits.card_memory_mb};
+    struct device_want want = {.environments = source->environments & a->me.environments & ~ENV_CPU,
+                               .memory_mb = source->limits.card_memory_mb,
+                               .in_hand = true};
     enum err_code rc = E_OK;
     if (h->lease.held &&
         (!(h->lease.device.environment & want.environments) ||

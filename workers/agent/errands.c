@@ -18,7 +18,9 @@ static int64_t provider_beat(struct agent *a)
     char path[96];
     struct err err;
     struct api_reply reply;
-    json_t *body = json_pack("{s:o, s:I}", "devices", book_json(a->cards.book), "slots",
+    json_t *devices = book_json(a->cards.book);
+    prover_dress(a, devices);
+    json_t *body = json_pack("{s:o, s:I}", "devices", devices, "slots",
                              atomic_load(&a->draining) ? (json_int_t)0 : (json_int_t)a->slot_count);
     snprintf(path, sizeof(path), "/v1/providers/%s/heartbeat", a->me.provider);
     struct api_request q = {.method = "POST", .path = path, .body = body, .timeout_ms = 5000};
@@ -28,6 +30,10 @@ static int64_t provider_beat(struct agent *a)
     if (rc != E_OK || reply.status != 200)
         log_warn("provider_heartbeat_failed", "status=%d why=%s", reply.status,
                  rc == E_OK ? reply.code : err.text);
+    if (rc == E_OK && reply.status == 422)
+        prover_forget(a);
+    if (rc == E_OK && reply.status == 200)
+        prover_told(a, json_object_get(reply.body, "prove"));
     api_reply_done(&reply);
     json_decref(body);
     return next >= 1 && next <= 3600 ? next : PROVIDER_BEAT_S;

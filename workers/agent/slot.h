@@ -7,6 +7,7 @@
 
 #include "workers/agent/api.h"
 #include "workers/agent/cards.h"
+#include "workers/agent/prove.h"
 #include "workers/agent/sources.h"
 #include "workers/agent/warm.h"
 #include "workers/workshop.h"
@@ -65,6 +66,7 @@ struct agent {
     struct earnings earnings;
     struct sources sources;
     struct cards cards;
+    struct prover prover;
     atomic_bool draining; /**< no new work */
     struct slot slots[SLOTS_MAX];
     unsigned slot_count;

@@ -32,8 +32,8 @@ bool sources_card_need(const struct sources *s, unsigned environments, struct de
     for (size_t i = 0; i < n; i++) {
         const struct source_known *k = &s->known[(start + i) % n];
         if (k->environments & environments & ~ENV_CPU) {
-            *out =
-                (struct device_want){k->environments & environments & ~ENV_CPU, k->card_memory_mb};
+            *out = (struct device_want){.environments = k->environments & environments & ~ENV_CPU,
+                                        .memory_mb = k->card_memory_mb};
             return true;
         }
     }

@@ -19,6 +19,9 @@ struct stats {
     atomic_ullong leases_lost;
     atomic_ullong run_ms;           /**< wall time of all runs */
     atomic_ullong egress_bytes;     /**< that proxies read, from sources and from hosts */
+    atomic_ullong proofs_passed;    /**< challenges, by their verdict */
+    atomic_ullong proofs_failed;    /**< likewise, and those lost on the way */
+    atomic_ullong proofs_declined;  /**< asked for, and not begun */
     atomic_ullong gateway_switches; /**< a gateway was away, another was asked */
 };
 

@@ -62,7 +62,12 @@ void book_close(struct device_book *b)
 static bool suits(const struct device *d, const struct device_want *want)
 {
     return device_is_card(d) && (d->environment & want->environments) != 0 &&
-           d->memory_mb >= want->memory_mb;
+           d->memory_mb >= want->memory_mb && (!want->uuid || strcmp(d->uuid, want->uuid) == 0);
+}
+
+static bool is_promised(const struct book_row *r, const struct device_want *want)
+{
+    return r->called && !want->uuid && !want->in_hand;
 }
 
 /* Anybody else's process on a card that nobody leased: it is not ours to give away. */
@@ -79,7 +84,7 @@ static struct book_row *choose(struct device_book *b, const struct device_want *
     for (size_t i = 0; i < b->n; i++) {
         struct book_row *r = &b->row[i];
         if (r->state != DEVICE_FREE || (passed && passed[i]) || !suits(&r->device, want) ||
-            has_strangers(&r->device))
+            is_promised(r, want) || has_strangers(&r->device))
             continue;
         if (!best || r->device.memory_mb < best->device.memory_mb)
             best = r;
@@ -183,6 +188,24 @@ enum err_code book_lease(struct device_book *b, const struct device_want *want, 
             return E_OK;
         }
     }
+}
+
+void book_call(struct device_book *b, const char *uuid, bool on)
+{
+    pthread_mutex_lock(&b->mutex);
+    struct book_row *r = row_of(b, uuid);
+    if (r)
+        r->called = on;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+bool book_is_called(struct device_book *b, const struct device_lease *lease)
+{
+    pthread_mutex_lock(&b->mutex);
+    const struct book_row *r = row_of(b, lease->device.uuid);
+    bool called = r && r->called;
+    pthread_mutex_unlock(&b->mutex);
+    return called;
 }
 
 bool book_begin(struct device_book *b, const struct device_lease *lease, int64_t limit_mb)

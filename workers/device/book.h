@@ -39,6 +39,8 @@ struct device_book_config {
 struct device_want {
     unsigned environments; /**< mask; ENV_CPU is ignored */
     int64_t memory_mb;     /**< least memory; 0 when it says nothing */
+    const char *uuid;      /**< this card and no other; NULL for any */
+    bool in_hand;          /**< a task is there already: it goes before whoever called a card */
 };
 
 /** One card for one task. */
@@ -69,6 +71,18 @@ void book_update(struct device_book *b, const struct device_list *seen);
  */
 MUST_CHECK enum err_code book_lease(struct device_book *b, const struct device_want *want,
                                     unsigned holder, struct device_lease *out, struct err *err);
+
+/**
+ * Ask for a card that others hold or may take: from now on nobody reserves it who has no task for
+ * it, and who holds it without one gives it back (book_is_called). Only a lease by its UUID, or one
+ * for a task in hand, gets it.
+ *
+ * @on  false takes the call back
+ */
+void book_call(struct device_book *b, const char *uuid, bool on);
+
+/** Whether somebody asks for a leased card. */
+bool book_is_called(struct device_book *b, const struct device_lease *lease);
 
 /**
  * A task begins on a leased card: from now on the watchdog looks.

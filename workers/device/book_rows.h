@@ -15,6 +15,7 @@ struct book_row {
     unsigned holder;
     int64_t limit_mb; /**< more than this and the watchdog ends the run */
     bool watched;     /**< a task has it: while it is scrubbed its memory is full, and rightly so */
+    bool called;      /**< somebody waits for it who has no task: see book_call() */
     struct device_fault fault; /**< of a card in quarantine */
 };
 

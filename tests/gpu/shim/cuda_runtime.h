@@ -10,6 +10,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -66,9 +67,18 @@ static inline cudaError_t cudaGetDeviceCount(int *n)
     *n = 1;
     return cudaSuccess;
 }
+/* The card has the UUID that it is asked for by, zeros without: CUDA_VISIBLE_DEVICES chooses. */
 static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
 {
+    const char *wanted = getenv("CUDA_VISIBLE_DEVICES");
+    unsigned byte;
+
     memset(p, 0, sizeof(*p));
+    wanted = wanted != NULL && strncmp(wanted, "GPU-", 4) == 0 ? wanted + 4 : "";
+    for (int i = 0; i < 16 && sscanf(wanted, "%2x", &byte) == 1; i++) {
+        p->uuid.bytes[i] = (char)byte;
+        wanted += wanted[2] == '-' ? 3 : 2;
+    }
     strcpy(p->name, "a card of paper");
     p->major = 9;
     return cudaSuccess;
