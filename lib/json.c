@@ -44,8 +44,9 @@ static json_t *as_integer(const json_t *v)
 }
 
 /* Depth is bounded by check_depth(). */
-static json_t *with_integers(json_t *v)
+json_t *json_with_integers(json_t *v_stolen)
 {
+    json_t *v = v_stolen;
     json_t *whole = as_integer(v);
 
     if (whole) {
@@ -56,13 +57,13 @@ static json_t *with_integers(json_t *v)
         json_t *item = json_array_get(v, i);
 
         if (!json_is_string(item))
-            json_array_set_new(v, i, with_integers(json_incref(item)));
+            json_array_set_new(v, i, json_with_integers(json_incref(item)));
     }
     for (void *it = json_object_iter(v); it; it = json_object_iter_next(v, it)) {
         json_t *member = json_object_iter_value(it);
 
         if (!json_is_string(member))
-            json_object_iter_set_new(v, it, with_integers(json_incref(member)));
+            json_object_iter_set_new(v, it, json_with_integers(json_incref(member)));
     }
     return v;
 }
@@ -93,7 +94,7 @@ enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err)
         return err_set(err, E_BAD_JSON, "there is no JSON");
     v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (v) {
-        *out = with_integers(v);
+        *out = json_with_integers(v);
         return E_OK;
     }
     complain(&where, err);

@@ -24,6 +24,10 @@
  */
 MUST_CHECK enum err_code json_parse(const char *s, size_t n, json_t **out, struct err *err);
 
+/** The same rule for a value that jansson read by itself; takes it, gives it or another back. NULL
+ * for NULL. */
+json_t *json_with_integers(json_t *v_stolen);
+
 /**
  * RFC 8785 (JCS) canonical form: members sorted by UTF-16 code units, shortest numbers, minimal
  * escapes.

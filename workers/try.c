@@ -102,7 +102,7 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
     struct manifest source;
     struct image image = {.hold = -1};
     json_error_t why;
-    json_t *manifest = json_load_file(argv[0], JSON_REJECT_DUPLICATES, &why);
+    json_t *manifest = json_with_integers(json_load_file(argv[0], JSON_REJECT_DUPLICATES, &why));
     json_t *input = json_load_file(argv[3], JSON_DECODE_ANY, &why);
     if (!manifest || !input) {
         json_decref(manifest);

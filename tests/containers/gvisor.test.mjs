@@ -130,4 +130,13 @@ describe('under gVisor', () => {
         const slow = await bench.act(images.plain, 'http-slow-start', { contract: 'http' });
         assert.deepEqual([slow.end, slow.json], ['ok', { slow: true }]);
     });
+
+    test('ends that are told otherwise: a signal by its exit status, foreign calls by an answer of gVisor\'s', { skip }, async () => {
+        const wanted = { abort: 134, ...process.arch === 'x64' && { int80: 7, x32: 7 } };
+        for (const [act, status] of Object.entries(wanted)) {
+            const r = await bench.act(images.plain, act);
+            assert.deepEqual([act, r.end, r.status], [act, 'exit', status]);
+        }
+        assert.deepEqual(host.damage(), {});
+    });
 });

@@ -34,7 +34,7 @@ export class Contract {
         this.templates = templates(this.document.paths);
         this.ajv = new Ajv({ strict: false, allErrors: true });
         addFormats(this.ajv);
-        for (const name of ['typeid', 'wei', 'address', 'sha256', 'bytes65']) this.ajv.addFormat(name, true);
+        for (const name of ['typeid', 'wei', 'address', 'sha256', 'bytes65', 'line']) this.ajv.addFormat(name, true);
         this.ajv.addSchema({ ...this.document, $id: 'contract' });
         this.seen = new Set();
         this.validators = new Map();

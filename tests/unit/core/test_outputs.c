@@ -130,7 +130,7 @@ static void test_bad_members(void **state)
         "{\"name\":\"a\",\"media_type\":\"a/b; q\",\"size\":1,\"sha256\":\"" HEX "\"}",
         "{\"name\":\"a\",\"media_type\":\"a/-b\",\"size\":1,\"sha256\":\"" HEX "\"}",
         "{\"name\":\"a\",\"media_type\":\"a/b\",\"size\":-1,\"sha256\":\"" HEX "\"}",
-        "{\"name\":\"a\",\"media_type\":\"a/b\",\"size\":1.0,\"sha256\":\"" HEX "\"}",
+        "{\"name\":\"a\",\"media_type\":\"a/b\",\"size\":1.5,\"sha256\":\"" HEX "\"}",
         "{\"name\":\"a\",\"media_type\":\"a/b\",\"size\":\"1\",\"sha256\":\"" HEX "\"}",
         "{\"name\":\"a\",\"media_type\":\"a/b\",\"size\":1099511627777,\"sha256\":\"" HEX "\"}",
         "{\"name\":\"a\",\"media_type\":\"a/b\",\"size\":1,\"sha256\":\"0x" HEX "\"}",
