@@ -153,9 +153,10 @@ test('a CUDA library that is missing, or whose card is wrong, is said once; noth
 
 test('a busy card is not disturbed: its proof waits for the task, then has the card', async () => {
     const [a, other] = [small(), unprovable()];
-    const source = await m.publish(probeManifest('wait', { name: 'busy', limits: { timeout_s: 60 } }), probe.archive);
-    const w = await hire([a, other], { sources: [source] });
+    const w = await hire([a, other], { env: { OGPU_SOURCES_S: '1' } });
     await challenge(a.uuid, 'passed');
+    const source = await m.publish(probeManifest('wait', { name: 'busy', limits: { timeout_s: 60 } }), probe.archive);
+    await eventually(async () => (await m.client.get(`/v1/sources/${source.id}/registrations`)).json.data.length === 1, 'registration');
     const task = await m.submit(source);
     await m.live(task);
     await eventually(async () => (await device(a.uuid))?.state === 'leased', 'the task has it');
