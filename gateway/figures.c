@@ -23,6 +23,8 @@ static void write_figures(struct buf *out, void *ctx)
         (double)k.resyncs);
     one(out, "ogpu_tasks_expired_total", "counter", "Tasks this gateway expired.",
         (double)k.expired);
+    one(out, "ogpu_tasks_exited_total", "counter", "Tasks this gateway closed for a forced exit.",
+        (double)k.exited);
     one(out, "ogpu_leases_lapsed_total", "counter", "Attempts this gateway ended at their lease.",
         (double)k.lapsed);
     one(out, "ogpu_checks_running", "gauge", "Responses being checked here.", (double)k.checking);

@@ -6,7 +6,15 @@
 #define PAGE    200
 #define CHECK_S 30
 
-enum err_code job_expiries(struct keeper *k, struct err *err)
+/* Both find (id, source) and close by (id) with (call, outcome): one way for the two. */
+_Static_assert(sizeof(struct sql_due_expiries) == sizeof(struct sql_due_exits) &&
+                   sizeof(struct sql_due_expiries_row) == sizeof(struct sql_due_exits_row) &&
+                   sizeof(struct sql_task_expire) == sizeof(struct sql_task_exit) &&
+                   sizeof(struct sql_task_expire_row) == sizeof(struct sql_task_exit_row),
+               "row shapes differ");
+
+static enum err_code close_due(struct keeper *k, enum sql_id find, enum sql_id shut,
+                               atomic_uint_fast64_t *counter, struct err *err)
 {
     const struct sql_due_expiries in = {.max = PAGE};
     const struct sql_due_expiries_row *due;
@@ -18,7 +26,7 @@ enum err_code job_expiries(struct keeper *k, struct err *err)
     enum err_code rc;
 
     do {
-        rc = db_run(k->conn, SQL_DUE_EXPIRIES, &in, 1, k->arena, &rows, &n, err);
+        rc = db_run(k->conn, find, &in, 1, k->arena, &rows, &n, err);
         if (rc != E_OK || n == 0)
             return rc;
         due = rows;
@@ -26,7 +34,7 @@ enum err_code job_expiries(struct keeper *k, struct err *err)
         calls = arena_alloc(k->arena, n * sizeof(*calls));
         for (size_t i = 0; i < n; i++)
             calls[i].id = due[i].id;
-        rc = db_run(k->conn, SQL_TASK_EXPIRE, calls, n, k->arena, &rows, &n_done, err);
+        rc = db_run(k->conn, shut, calls, n, k->arena, &rows, &n_done, err);
         if (rc != E_OK)
             return rc;
         KILLPOINT("o2");
@@ -34,14 +42,26 @@ enum err_code job_expiries(struct keeper *k, struct err *err)
         for (size_t i = 0; i < n_done; i++) {
             size_t at = (size_t)done[i].call;
 
-            /* Another gateway may have expired it; its slots go either way. */
+            /* Another gateway may have closed it; its slots go either way. */
             post_closed(k->app->queue, due[at].source, due[at].id);
             if (text_is(done[i].outcome, "ok"))
-                atomic_fetch_add(&k->expired, 1);
+                atomic_fetch_add(counter, 1);
         }
         KILLPOINT("o3");
     } while (n == PAGE);
     return E_OK;
+}
+
+enum err_code job_expiries(struct keeper *k, struct err *err)
+{
+    return close_due(k, SQL_DUE_EXPIRIES, SQL_TASK_EXPIRE, &k->expired, err);
+}
+
+/* The indexer closes what an exit finds open; should it die in the middle, the rest is closed here.
+ */
+enum err_code job_exits(struct keeper *k, struct err *err)
+{
+    return close_due(k, SQL_DUE_EXITS, SQL_TASK_EXIT, &k->exited, err);
 }
 
 size_t lapse_batch(const struct app *app, struct sql_due_leases_row *left, size_t *n_left,

@@ -32,6 +32,7 @@ static const struct job jobs[] = {
     {"checks", SECOND_US, false, job_checks},        {"resync", 2 * SECOND_US, true, job_resync},
     {"masters", 10 * SECOND_US, true, job_masters},  {"prune", 60 * SECOND_US, true, job_prune},
     {"garbage", 300 * SECOND_US, true, job_garbage}, {"proofs", SECOND_US, false, job_proofs},
+    {"exits", SECOND_US, false, job_exits},
 };
 _Static_assert(ARRAY_LEN(jobs) <= KEEPER_JOBS, "due_us has a place for each job");
 
@@ -195,6 +196,7 @@ void keeper_stats(const struct keeper *k, struct keeper_stats *out)
 {
     *out = (struct keeper_stats){
         .expired = atomic_load(&k->expired),
+        .exited = atomic_load(&k->exited),
         .lapsed = atomic_load(&k->lapsed),
         .adopted = atomic_load(&k->adopted),
         .passed = atomic_load(&k->passed),

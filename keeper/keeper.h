@@ -28,6 +28,7 @@ void keeper_stop(struct keeper *k);
 /** What the keeper has done since start, for /metrics. Any thread. */
 struct keeper_stats {
     uint64_t expired;
+    uint64_t exited;
     uint64_t lapsed;
     uint64_t adopted;
     uint64_t passed;

@@ -37,6 +37,7 @@ struct keeper {
     atomic_bool stopping;
     atomic_bool proving; /* a proof is on the pool: no other is taken */
     atomic_uint_fast64_t expired;
+    atomic_uint_fast64_t exited;
     atomic_uint_fast64_t lapsed;
     atomic_uint_fast64_t adopted;
     atomic_uint_fast64_t passed;
@@ -48,6 +49,8 @@ struct keeper {
 
 /** Open tasks past their expiry are refunded. */
 enum err_code job_expiries(struct keeper *k, struct err *err);
+/** Tasks that a forced exit finds open are refunded. */
+enum err_code job_exits(struct keeper *k, struct err *err);
 /** Attempts whose lease ran out end; their slots open again. */
 enum err_code job_leases(struct keeper *k, struct err *err);
 /** Checks whose gateway is gone are run here. */

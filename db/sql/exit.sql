@@ -33,11 +33,11 @@ SELECT call, 'ok' AS outcome FROM c ORDER BY call;
 SELECT ogpu_us(exit_at) AS exit_at, closed_at IS NOT NULL AS closed FROM chain_exit WHERE one = $1;
 
 -- name: due_exits
--- Tasks that an exit finds open.
+-- Tasks that an exit finds open; asked by the indexer, and by each gateway's keeper in case it has died.
 -- class: read
 -- params: max int4
--- returns: id uuid
-SELECT t.id FROM task t WHERE t.status IN ('queued', 'running', 'verifying') AND EXISTS (SELECT FROM chain_exit) ORDER BY t.expires_at LIMIT $1;
+-- returns: id uuid, source uuid
+SELECT t.id, t.source_id AS source FROM task t WHERE t.status IN ('queued', 'running', 'verifying') AND EXISTS (SELECT FROM chain_exit) ORDER BY t.expires_at LIMIT $1;
 
 -- name: task_exit
 -- The exit closes a task: its reward returns, its attempts end without blame, its undecided responses are never opened. Safe twice.

@@ -114,12 +114,22 @@ test('the exit is booked while eight racers claim and answer, and the indexer is
     await eventually(async () => await count("task WHERE status = 'succeeded'") > 20, 'a race that goes on', 60_000);
     await l.confirmed(1);
     await l.stop(relayer); // from now on the gateway is silent
+    // One open task that nobody can close for now: the indexer is killed before it is through.
+    const holder = await Sql.open(l.stack.env.DATABASE_URL);
+    await holder.query('BEGIN');
+    const stuck = await holder.query("SELECT t.id FROM task t JOIN source s ON s.id = t.source_id WHERE s.name = 'nobody-takes-it' ORDER BY t.expires_at DESC LIMIT 1 FOR UPDATE OF t");
+    assert.equal(stuck.length, 1);
     await l.chain.node.increaseTime({ seconds: SILENCE + DELAY });
     const stranger = new Stranger(l.chain.public, await l.chain.wallet(), l.chain.settlement.address);
     await l.settlement(stranger.wallet, 'beginExit', []);
     await eventually(async () => await count('chain_exit') === 1, 'the fence');
     await l.stop(indexer, 'SIGKILL');
+    await holder.query('ROLLBACK');
+    await holder.close();
     const made = await submitting;
+    // Half closed, and nobody there to go on but the gateways' keepers.
+    await eventually(async () => await count("task WHERE status IN ('queued', 'running', 'verifying')") === 0, 'the closing by the keepers', 60_000);
+    assert.equal(await count('chain_exit WHERE closed_at IS NULL'), 1);
     indexer = l.indexer();
     await eventually(async () => await count('chain_exit WHERE closed_at IS NOT NULL') === 1, 'the closing', 60_000);
     assert.equal(await count("task WHERE status IN ('queued', 'running', 'verifying')"), 0, 'nothing is open');
