@@ -197,6 +197,21 @@ test('drain and kill -9 in the middle: no lease is left, nothing computes on, th
     }
 });
 
+test('asked too soon: the worker waits as long as the gateway says', async () => {
+    const [a, other] = [small(), unprovable()];
+    const w = await hire([a, other]);
+    await challenge(a.uuid, 'passed');
+    await m.sql.query('UPDATE gpu_challenge SET again_at = ogpu_now() WHERE device = $1', [a.uuid]);
+    await hurry(w, other);
+    const off = await eventually(() => events('proof_put_off').find((e) => e.uuid === a.uuid), 'the refusal');
+    const seconds = Number(off.why.match(/in (\d+) s/)[1]);
+    assert.ok(seconds > 3000 && seconds <= 3600, off.why);
+    await eventually(async () => (await device(a.uuid)).state === 'free', 'free again');
+    await hurry(w, other);
+    assert.equal(events('proof_put_off').filter((e) => e.uuid === a.uuid).length, 1, 'it was asked once');
+    assert.equal(await metric(w, 'proofs_failed_total'), 0);
+});
+
 test('a card that is lost in the middle: the proof fails, its process ends', async () => {
     const a = small();
     const hold = join(m.stack.run, 'hold-lost');
