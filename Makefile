@@ -302,11 +302,14 @@ bench: deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	@bench/run
 
-# Suites at their full length: a million requests, 100,000 tasks settled, every reorg.
+# Suites at their full length: a million requests, 100,000 tasks settled, every reorg, ten
+# minutes without a node.
 soak: deps
 	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
-	@LOAD_REQUESTS=1000000 KILL_TASKS=10000 SETTLE_TASKS=100000 REORG_DEPTHS='1 2 7 64' OGPU_TEST_LIMIT_S=7200 \
-	    tests/run --build $(BUILD) load/ market/ chain/volume.test.mjs chain/reorgs.test.mjs
+	@LOAD_REQUESTS=1000000 KILL_TASKS=10000 SETTLE_TASKS=100000 REORG_DEPTHS='1 2 7 64' OUTAGE_S=600 \
+	    OGPU_TEST_LIMIT_S=7200 \
+	    tests/run --build $(BUILD) load/ market/ chain/volume.test.mjs chain/reorgs.test.mjs \
+	    chain/unsent.test.mjs chain/outage.test.mjs
 
 # The same suite under ASan and UBSan, in a build folder of its own.
 asan: deps

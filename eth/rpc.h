@@ -35,6 +35,10 @@ void rpc_free(struct rpc *r);
 /** From now on only nodes of this chain count; each is asked before its first use. */
 void rpc_expect_chain(struct rpc *r, uint64_t chain_id);
 
+/** The same, and ask for it: whether one of them answers. @return E_CONFIG when all that answer are
+ * of another chain; E_PEER, E_TIMEOUT while none does */
+MUST_CHECK enum err_code rpc_meet_chain(struct rpc *r, uint64_t chain_id, struct err *err);
+
 /** How the nodes are: for status and metrics. */
 struct rpc_health {
     size_t nodes;  /**< configured */

@@ -212,3 +212,18 @@ enum err_code rpc_call(struct rpc *r, const char *method, json_t *params, json_t
     json_decref(params);
     return rc;
 }
+
+enum err_code rpc_meet_chain(struct rpc *r, uint64_t chain_id, struct err *err)
+{
+    struct rpc_health h;
+    uint64_t id;
+    enum err_code rc;
+
+    rpc_expect_chain(r, chain_id);
+    rc = rpc_chain_id(r, &id, err);
+    h = rpc_health(r);
+    if (rc != E_OK && h.foreign && h.usable == 0)
+        return err_set(err, E_CONFIG, "the node is of another chain than %llu",
+                       (unsigned long long)chain_id);
+    return rc;
+}

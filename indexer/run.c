@@ -29,18 +29,6 @@ static void pause_ms(int64_t ms)
     nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
 }
 
-/* The wrong chain would fill the books with a stranger's facts. */
-static enum err_code check_chain(const struct run *r, struct err *err)
-{
-    uint64_t id;
-    enum err_code rc = rpc_chain_id(r->rpc, &id, err);
-
-    if (rc == E_OK && id != (uint64_t)r->chain_id)
-        return err_set(err, E_CONFIG, "the node is of chain %llu, not %lld", (unsigned long long)id,
-                       (long long)r->chain_id);
-    return rc;
-}
-
 enum err_code run_steps(const struct run *r, struct err *err)
 {
     bool checked = false;
@@ -48,15 +36,14 @@ enum err_code run_steps(const struct run *r, struct err *err)
     while (!stopping) {
         struct err why = {0};
         uint64_t booked = 0;
-        enum err_code rc = checked ? E_OK : check_chain(r, &why);
+        /* The wrong chain would fill the books with a stranger's facts. */
+        enum err_code rc = checked ? E_OK : rpc_meet_chain(r->rpc, (uint64_t)r->chain_id, &why);
 
         if (rc == E_CONFIG) {
             *err = why;
             return rc;
         }
         if (rc == E_OK) {
-            if (!checked)
-                rpc_expect_chain(r->rpc, (uint64_t)r->chain_id); /* each further node too */
             checked = true;
             rc = r->step(r->who, &booked, &why);
         }

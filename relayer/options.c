@@ -199,14 +199,8 @@ void relayer_close(struct relayer *r)
 enum err_code relayer_meet_chain(struct relayer *r, struct err *err)
 {
     struct rpc_block head;
-    uint64_t id;
-    enum err_code rc;
+    enum err_code rc = rpc_meet_chain(r->rpc, r->chain_id, err);
 
-    rpc_expect_chain(r->rpc, r->chain_id);
-    rc = rpc_chain_id(r->rpc, &id, err);
-    if (rc != E_OK && rpc_health(r->rpc).foreign && rpc_health(r->rpc).usable == 0)
-        return err_set(err, E_CONFIG, "the node is of another chain than %llu",
-                       (unsigned long long)r->chain_id);
     if (rc == E_OK)
         rc = rpc_block(r->rpc, "latest", &head, err);
     if (rc == E_OK)

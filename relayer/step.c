@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "lib/killpoint.h"
 #include "lib/log.h"
 #include "relayer/relayer.h"
 
@@ -25,6 +26,7 @@ static enum err_code start(struct relayer *r, struct batch *batch, struct err *e
     bool good = true;
     enum err_code rc = batch->entries.p ? E_OK : relayer_seal(r, batch, err);
 
+    KILLPOINT("sealed");
     if (rc == E_OK)
         rc = relayer_judge(r, batch, &good, err);
     if (rc != E_OK || !good)

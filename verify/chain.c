@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify/chain.h"
 
+#include <stdlib.h>
+
 #include "eth/abi.h"
 
 #define ABI_SCORES_OF "scoresOf(uint64)"
@@ -162,4 +164,17 @@ enum err_code chain_owner(const struct chain *c, uint32_t id, struct address *ou
     if (rc == E_OK)
         *out = abi_to_address(&v);
     return rc;
+}
+
+enum err_code chain_meet(struct rpc *rpc, const char *text, struct err *err)
+{
+    char *end;
+    uint64_t id;
+
+    if (!text)
+        return E_OK;
+    id = strtoull(text, &end, 10);
+    if (id == 0 || *end || text[0] < '0' || text[0] > '9')
+        return err_set(err, E_CONFIG, "--chain-id must be a number above 0");
+    return rpc_meet_chain(rpc, id, err);
 }

@@ -44,4 +44,8 @@ MUST_CHECK enum err_code chain_claimed(const struct chain *c, uint32_t id, uint6
 MUST_CHECK enum err_code chain_owner(const struct chain *c, uint32_t id, struct address *out,
                                      struct err *err);
 
+/** Have only nodes of this chain answer. @text decimal; NULL: any chain @return E_CONFIG when it
+ * is no number or the node is of another */
+MUST_CHECK enum err_code chain_meet(struct rpc *rpc, const char *text, struct err *err);
+
 #endif

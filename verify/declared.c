@@ -16,6 +16,7 @@
 #include "eth/address.h"
 #include "eth/entries.h"
 #include "eth/rpc.h"
+#include "verify/chain.h"
 #include "verify/growth.h"
 
 #define RANGE_BLOCKS 10000
@@ -33,9 +34,11 @@ struct declared {
 static int usage(FILE *to)
 {
     fputs("usage: ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
+          "       [--chain-id N]\n"
           "\n"
           "Adds up what all batches declare and what they list, from the chain's own history.\n"
-          "--from   first block that may hold a batch (default 0)\n",
+          "--from   first block that may hold a batch (default 0)\n"
+          "--chain-id  the chain that the node must be of\n",
           to);
     return 2;
 }
@@ -199,7 +202,8 @@ static enum err_code check(struct declared *d, struct err *err)
     return E_OK;
 }
 
-static bool read_options(int argc, char **argv, struct declared *d, const char **url)
+static bool read_options(int argc, char **argv, struct declared *d, const char **url,
+                         const char **chain_id)
 {
     bool where = false;
 
@@ -208,6 +212,8 @@ static bool read_options(int argc, char **argv, struct declared *d, const char *
 
         if (strcmp(argv[i], "--rpc") == 0)
             *url = argv[i + 1];
+        else if (strcmp(argv[i], "--chain-id") == 0)
+            *chain_id = argv[i + 1];
         else if (strcmp(argv[i], "--settlement") == 0 || strcmp(argv[i], "--contract") == 0)
             where = address_parse(text_of(argv[i + 1]), &d->settlement);
         else if (strcmp(argv[i], "--from") == 0 && argv[i + 1][0] >= '0' && argv[i + 1][0] <= '9')
@@ -225,13 +231,16 @@ int declared_main(int argc, char **argv)
     struct declared d = {.from = 0};
     struct err err = {0};
     const char *url = NULL;
+    const char *chain_id = NULL;
     enum err_code rc;
 
-    if (!read_options(argc, argv, &d, &url))
+    if (!read_options(argc, argv, &d, &url, &chain_id))
         return usage(stderr);
     d.arena = arena_new();
     d.rpc = rpc_new(url, 10000);
-    rc = check(&d, &err);
+    rc = chain_meet(d.rpc, chain_id, &err);
+    if (rc == E_OK)
+        rc = check(&d, &err);
     if (rc == E_OK)
         puts("verified: what is declared is what is listed");
     else

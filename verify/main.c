@@ -28,6 +28,7 @@ struct options {
     const char *contract;
     const char *events;
     const char *previous;
+    const char *chain_id;
 };
 
 static int usage(FILE *to)
@@ -51,6 +52,7 @@ static int usage(FILE *to)
           "log root\n"
           "--rpc       ask a node of your choice what the contract keeps\n"
           "--contract  the Settlement contract you trust (--settlement is the same)\n"
+          "--chain-id  the chain that the node must be of\n"
           "\n"
           "exit: 0 verified, 1 refuted, 2 could not be checked\n",
           to);
@@ -64,7 +66,8 @@ static bool take_option(const char *name, const char *value, struct options *o)
         const char **to;
     } known[] = {{"--root", &o->root},         {"--rpc", &o->rpc},
                  {"--contract", &o->contract}, {"--settlement", &o->contract},
-                 {"--events", &o->events},     {"--previous", &o->previous}};
+                 {"--events", &o->events},     {"--previous", &o->previous},
+                 {"--chain-id", &o->chain_id}};
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (strcmp(name, known[i].name) == 0) {
@@ -286,6 +289,7 @@ static enum err_code run(verify_fn *verify, struct ground *g, struct err *err)
     if (rc == E_OK && g->online) {
         g->chain.arena = g->arena;
         g->chain.rpc = rpc_new(g->options->rpc, 10000);
+        rc = chain_meet(g->chain.rpc, g->options->chain_id, err);
     }
     if (rc == E_OK)
         rc = verify(document, g, err);

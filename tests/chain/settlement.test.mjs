@@ -158,5 +158,5 @@ test('the indexer from nothing books the same facts again without effect', async
 test('the wrong chain is refused', async () => {
     const wrong = stack.start('ogpu-indexer', { ...fast, L1_CHAIN_ID: '1071' });
     assert.equal((await wrong.ended).code, 1);
-    assert.match(stack.log('ogpu-indexer'), /the node is of chain 31337, not 1071/);
+    assert.match(stack.log('ogpu-indexer'), /the node is of another chain than 1071/);
 });

@@ -3,78 +3,43 @@
 // gateways, listed by the real relayer on a real chain, booked by the real indexer, and claimed by a stranger who has the
 // contract's address and an RPC endpoint. 0 wei unaccounted. SETTLE_TASKS sets how many; `make soak` settles 100,000.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { provision } from '../../bench/provision.mjs';
-import { Chain } from '../support/chain.mjs';
-import { Ledger, UNIT } from '../support/ledger.mjs';
+import { UNIT } from '../support/ledger.mjs';
 import { OGPU } from '../support/market.mjs';
-import { Sql, root } from '../support/sql.mjs';
-import { Stack, build, eventually } from '../support/stack.mjs';
+import { root } from '../support/sql.mjs';
+import { Traffic } from '../support/traffic.mjs';
 
 const TASKS = Number(process.env.SETTLE_TASKS ?? 5000);
 const PAYEES = 24;
 const DEPTH = 2;
 const patience = 60_000 + TASKS * 20;
-const l = new Ledger();
-let world;
+let l;
 
-const count = async (from) => Number((await l.sql.query(`SELECT count(*) AS n FROM ${from}`))[0].n);
+const count = (from) => l.count(from);
 const sum = async (text) => BigInt((await l.sql.query(`SELECT COALESCE(sum(${text}`))[0].n);
 
-/** The scripted clients and providers: signatures are real, containers there are none. */
-function load(...args) {
-    const child = spawn(join(build, 'bench/load'), ['--to', new URL(l.stack.env.OGPU_URL).host, '--world', join(l.stack.run, 'world'), '--warmup', '0', '--hang', '60', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let out = '';
-    child.stdout.on('data', (d) => { out += d; });
-    return new Promise((done) => child.on('close', () => done(JSON.parse(out))));
-}
-
 before(async () => {
-    l.stack = Stack.up('postgres migrate redis anvil contracts gateways haproxy', { OGPU_FEE_BPS: '100', OGPU_DOCS_DIR: '', OGPU_EXIT_SILENCE_S: '10000000', OGPU_EXIT_WINDOW_S: '1000' });
-    l.settings = { OGPU_POLL_MS: '200', OGPU_BATCH_AGE_S: '2', OGPU_BATCH_COUNT: '1000', OGPU_BATCH_MAX: '2000', OGPU_FINALITY: `depth:${DEPTH}` };
-    l.sql = await Sql.open(l.stack.env.DATABASE_URL);
-    l.chain = new Chain(l.stack.env);
-    world = await provision(l.stack.env.DATABASE_URL, { accounts: 20, sources: 5, providers: PAYEES, chainId: l.stack.env.L1_CHAIN_ID, settlement: l.stack.env.L1_SETTLEMENT, deposit: 0n });
-    writeFileSync(join(l.stack.run, 'world'), world.text, { mode: 0o600 });
+    l = await Traffic.up(PAYEES, { OGPU_FINALITY: `depth:${DEPTH}` });
     l.indexer();
 });
-after(() => l.down());
+after(() => l?.down());
 
-test('deposits and registrations are final', async () => {
-    await l.chain.node.setIntervalMining({ interval: 0 });
-    await l.chain.node.setAutomine(true);
-    const payer = await l.chain.wallet();
-    for (const a of world.accounts) {
-        await l.chain.deposit(payer, toHex(a.address), 10n * OGPU);
-    }
-    for (const p of world.providers) {
-        await l.chain.register(payer, toHex(p.master));
-    }
-    await l.chain.node.mine({ blocks: DEPTH });
-    await eventually(async () => await count('account WHERE chain_id IS NOT NULL') === world.accounts.length + PAYEES, 'all known');
-    await l.chain.node.setAutomine(false);
-    await l.chain.node.setIntervalMining({ interval: 1 });
-});
+test('deposits and registrations are final', () => l.fund(DEPTH));
 
 test(`${TASKS} tasks are paid`, { timeout: 2 * patience }, async (t) => {
     l.relayer();
     const began = Date.now();
-    const made = await load('--traffic', 'submit', '--connections', '64', '--requests', String(TASKS), '--seconds', '0');
+    const made = await l.load('--traffic', 'submit', '--connections', '64', '--requests', String(TASKS), '--seconds', '0');
     assert.equal(made.statuses[201], TASKS, made.first_unexpected);
     const submitted = Date.now();
-    const open = () => count("task WHERE status IN ('queued', 'running', 'verifying')");
-    for (let left = await open(), round = 0; left > 0 && round < 20; left = await open(), round++) {
-        await load('--traffic', 'roundtrip', '--connections', '48', '--requests', String(left), '--seconds', '0');
-        await eventually(async () => await count("response WHERE state IN ('checking', 'passed')") === 0, 'verdicts', patience);
-    }
+    await l.work(patience);
     assert.equal(await count("task WHERE status = 'succeeded'"), TASKS);
     const paid = Date.now();
-    await eventually(async () => await count("ledger_entry WHERE to_bucket = 'payable' AND batch_id IS NULL") === 0 && await count("batch WHERE state <> 'confirmed'") === 0, 'all settled', patience);
+    await l.settled(patience);
     const now = Date.now();
     t.diagnostic(`submitted ${submitted - began} ms, answered and judged ${paid - submitted} ms, then settled ${now - paid} ms, ${await count('batch')} batches`);
 });

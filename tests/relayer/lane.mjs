@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A market whose payouts a real relayer settles on a real chain, and the questions every test asks of it in the end.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -16,7 +16,8 @@ export { OGPU };
 const UNIT = 10n ** 12n;
 
 export class Lane {
-    static async up(env = {}) {
+    /** @param {object} env settings of the stack @param {string} [type] of transactions, where not what viem chooses */
+    static async up(env = {}, type = undefined) {
         const l = new Lane();
         l.stack = Stack.up('postgres migrate anvil contracts', { OGPU_EXIT_SILENCE_S: '86400', ...env });
         // The next block is final here: what a reorg does is tests/chain's.
@@ -25,6 +26,7 @@ export class Lane {
         l.sql = await Sql.open(l.stack.env.DATABASE_URL);
         l.m = new Market(l.sql);
         l.chain = new Chain(l.stack.env);
+        l.chain.type = type;
         l.settler = privateKeyToAccount(`0x${readFileSync(l.stack.env.OGPU_SETTLER_KEY_FILE, 'utf8').trim()}`);
         l.indexer = l.stack.start('ogpu-indexer', l.finality);
         const payer = await l.chain.wallet();
@@ -76,11 +78,7 @@ export class Lane {
 
     /** The build with kill points. ended: the signal or status it ended with. */
     doomed(point, env = {}) {
-        const log = openSync(join(this.stack.run, 'log/ogpu-relayer.log'), 'a');
-        const child = spawn(join(build, 'tests/relayer/ogpu-relayer'), [], { env: { ...process.env, ...this.stack.env, ...this.env, ...env, OGPU_KILLPOINT: point }, stdio: ['ignore', log, log] });
-        this.stack.children.push(child);
-        child.ended = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
-        return child;
+        return this.stack.start('ogpu-relayer', { ...this.env, ...env, OGPU_KILLPOINT: point }, [], 'tests/relayer');
     }
 
     async end(child, signal = 'SIGTERM') {

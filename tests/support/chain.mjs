@@ -15,6 +15,7 @@ export class Chain {
         this.public = createPublicClient({ chain: this.chain, transport, pollingInterval: 50, cacheTime: 0 });
         this.node = createTestClient({ chain: this.chain, mode: 'anvil', transport });
         this.transport = transport;
+        this.type = undefined; // 'legacy' where the chain is too old for what viem would choose
         this.vault = { address: env.L1_VAULT, abi: abiOf('Vault') };
         this.settlement = { address: env.L1_SETTLEMENT, abi: abiOf('Settlement') };
     }
@@ -27,7 +28,7 @@ export class Chain {
     }
 
     async send(wallet, contract, functionName, args, value) {
-        const hash = await wallet.writeContract({ ...contract, functionName, args, value });
+        const hash = await wallet.writeContract({ ...contract, functionName, args, value, type: this.type });
         const receipt = await this.public.waitForTransactionReceipt({ hash });
         if (receipt.status !== 'success') {
             throw new Error(`${functionName} reverted`);

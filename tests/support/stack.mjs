@@ -40,10 +40,10 @@ export class Stack {
         return s;
     }
 
-    /** A program of ours; `env` beside the stack's own. Ended by stop(). */
-    start(name, env = {}, args = []) {
+    /** A program of ours; `env` beside the stack's own. Ended by stop(). @param {string} folder of the build */
+    start(name, env = {}, args = [], folder = 'bin') {
         const log = openSync(join(this.run, 'log', `${name}.log`), 'a');
-        const child = spawn(join(build, 'bin', name), args, { env: { ...process.env, ...this.env, ...env }, stdio: ['ignore', log, log] });
+        const child = spawn(join(build, folder, name), args, { env: { ...process.env, ...this.env, ...env }, stdio: ['ignore', log, log] });
         child.ended = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
         this.children.push(child);
         return child;
