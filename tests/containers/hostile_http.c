@@ -112,11 +112,8 @@ static void crowd(void)
     usleep(200000);
 }
 
-static int keep(const char *what, int listener)
+static int keep(const char *what, int listener, int early)
 {
-    int early = strcmp(what, "early") == 0
-                    ? call_back("POST", getenv("GUESS") ? getenv("GUESS") : "x", "{}")
-                    : 0;
     take_run(listener, strcmp(what, "teapot") == 0 ? "418 I'm a teapot" : "202 Accepted");
     if (strcmp(what, "leave") == 0)
         return 3;
@@ -143,8 +140,11 @@ int serve_badly(const char *what)
 {
     if (strcmp(what, "slow-start") == 0)
         sleep(1);
-    int listener = listen_here();
-    int status = keep(what, listener);
+    /* Before anybody could hand over a task: nobody listens yet. */
+    int early = strcmp(what, "early") == 0
+                    ? call_back("POST", getenv("GUESS") ? getenv("GUESS") : "x", "{}")
+                    : 0;
+    int status = keep(what, listen_here(), early);
     if (strcmp(what, "slow-start") == 0)
         call_back("POST", task, "{\"slow\":true}");
     if (status)

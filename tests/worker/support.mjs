@@ -50,8 +50,11 @@ export const processesOf = (base, slots = 64) => readdirSync('/proc').filter((pi
 
 export const drop = (path) => rmSync(path, { recursive: true, force: true });
 
+/** An emulated machine needs so many times the time of a real one: patience, and what start-up costs. */
+export const slow = Number(process.env.OGPU_TEST_SLOW || 1);
+
 export const limits = {
-    memory_mb: 128, pids: 64, cpu_millis: 1000, timeout_s: 20, tmp_mb: 16, output_bytes: 8 << 20, output_files: 8,
+    memory_mb: 128, pids: 64, cpu_millis: 1000, timeout_s: 20 * slow, tmp_mb: 16, output_bytes: 8 << 20, output_files: 8,
 };
 
 export const manifestOf = (made, changes = {}) => ({
