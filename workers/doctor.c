@@ -53,7 +53,7 @@ int command_doctor(int argc, char **argv)
         return 2;
     }
     struct preflight_row rows[PREFLIGHT_MAX + CHECKUP_MAX];
-    size_t n = preflight(o.runtime, rows);
+    size_t n = preflight(o.runtime, (uint32_t)o.uid_base, rows);
     n += checkup(&o, rows + n);
     bool good = true;
     for (size_t i = 0; i < n; i++)

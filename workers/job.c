@@ -11,8 +11,6 @@
 #include "workers/device/edits.h"
 #include "workers/workshop.h"
 
-#define IDS_PER_SLOT 65536
-
 /* Set NAME=value; a later one replaces an earlier one. @return false when there is no room. */
 static bool set_env(struct box_spec *s, const char *pair)
 {
@@ -217,7 +215,7 @@ enum err_code job_run_in(const struct workshop *w, const struct image *image, co
         .cwd = image->cwd,
         .uid = image->uid,
         .gid = image->gid,
-        .uid_base = w->uid_base + job->berth * IDS_PER_SLOT,
+        .uid_base = w->uid_base + job->berth * BOX_IDS,
         .contract = job->source->contract == CONTRACT_HTTP ? BOX_HTTP : BOX_EXEC,
         .function = function,
         .task_address = job->task_address,

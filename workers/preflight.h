@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PREFLIGHT_MAX 12
 
@@ -19,10 +20,11 @@ struct preflight_row {
 /**
  * Try everything that a container needs.
  *
- * @runtime  "crun", "runc" or a path
- * @rows     PREFLIGHT_MAX
- * @return   how many rows were filled, in the order in which they matter
+ * @runtime   "crun", "runc" or a path
+ * @uid_base  first host id of the containers
+ * @rows      PREFLIGHT_MAX
+ * @return    how many rows were filled, in the order in which they matter
  */
-size_t preflight(const char *runtime, struct preflight_row *rows);
+size_t preflight(const char *runtime, uint32_t uid_base, struct preflight_row *rows);
 
 #endif

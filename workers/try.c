@@ -121,7 +121,8 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
         rc = egress_terms_agree(&terms, &source, err);
     if (rc == E_OK)
         egress = egress_terms_spec(&terms, &source);
-    if (rc == E_OK)
+    /* As the agent: cards are for a worker that is root. */
+    if (rc == E_OK && !w->rootless)
         rc = try_card_take(&card, o, &source, err);
     if (rc == E_OK)
         rc = software_choose(&source, try_card_environment(&card), &values, a, &software, err);

@@ -17,14 +17,15 @@
 #include "lib/hex.h"
 #include "lib/log.h"
 #include "workers/contain/freezer.h"
+#include "workers/contain/rootless.h"
 #include "workers/contain/runtime.h"
 #include "workers/image/inside.h"
 #include "workers/preflight.h"
 
-static enum err_code check(const char *runtime, struct err *err)
+static enum err_code check(const char *runtime, uint32_t uid_base, struct err *err)
 {
     struct preflight_row rows[PREFLIGHT_MAX];
-    size_t n = preflight(runtime, rows);
+    size_t n = preflight(runtime, uid_base, rows);
     for (size_t i = 0; i < n; i++) {
         if (!rows[i].ok)
             return err_set(err, E_CONFIG, "cannot run containers here: %s: %.60s; %s", rows[i].what,
@@ -84,8 +85,12 @@ enum err_code workshop_open(struct workshop *w, const struct workshop_config *c,
 {
     char path[IMAGE_PATH_MAX];
     char hex[9];
-    *w = (struct workshop){.lock = -1, .uid_base = (uint32_t)c->uid_base};
-    enum err_code rc = check(c->runtime, err);
+    enum rootless_lack lack;
+    *w = (struct workshop){
+        .lock = -1, .uid_base = (uint32_t)c->uid_base, .rootless = rootless_needed()};
+    enum err_code rc = check(c->runtime, w->uid_base, err);
+    if (rc == E_OK && w->rootless)
+        rc = rootless_enter(w->uid_base, &lack, err);
     if (rc == E_OK)
         rc = runtime_find(c->runtime, w->runtime, sizeof(w->runtime), err);
     if (rc == E_OK)

@@ -18,6 +18,7 @@ struct workshop {
     char inputs[IMAGE_PATH_MAX];  /**< folder for input files */
     char volumes[IMAGE_PATH_MAX]; /**< folder of named volumes: the provider's caches */
     uint32_t uid_base;            /**< first host id of slot 0 */
+    bool rootless;                /**< the worker is not root: it serves no cards */
     int lock;                     /**< held for as long as we use the folder */
 };
 
@@ -34,7 +35,7 @@ struct workshop_config {
 /**
  * Check that containers can be run here, take the work folder, tidy what an earlier worker left.
  * There is no other way to run a source: without a usable runtime this fails and so does the
- * worker.
+ * worker. A worker that is not root enters its user namespace here: before the first thread.
  *
  * @return E_CONFIG with one sentence that says what to do; E_IO
  */

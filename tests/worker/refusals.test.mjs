@@ -59,10 +59,17 @@ test('cgroup v2 that is not delegated', async () => {
     one_line(r, /cgroup controller memory is not delegated to \/; .*Delegate=yes/);
 });
 
-test('no privilege to make namespaces', async () => {
+const ordinary = (...command) => execute('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', worker, ...command], env);
+
+test('a worker that is not root, where cgroups cannot be delegated (v1)', async () => {
     chmodSync(dir, 0o755);
-    const r = await execute('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', worker, ...args], env);
-    one_line(r, /run containers here/);
+    one_line(await ordinary(...args), /cgroup controllers: cgroup v1 cannot be delegated, and uid 65534 is not root; .*Delegate=yes.*run it as root$/);
+    const told = JSON.parse((await ordinary('doctor', '--json')).stdout);
+    const failed = Object.fromEntries(told.checks.filter((c) => c.state === 'failed').map((c) => [c.check, c]));
+    assert.match(failed['cgroup controllers'].detail, /v1 cannot be delegated/);
+    assert.match(failed['subordinate ids'].detail, /no newuidmap on this machine|are not all uid 65534's/);
+    assert.match(failed['subordinate ids'].fix, /apt-get install uidmap|usermod --add-subuids/);
+    assert.match(failed.privilege.detail, /^uid 65534, mount and pid namespaces: not without subordinate ids$/);
 });
 
 test('the agent refuses the same way, before it talks to anybody', async () => {

@@ -146,10 +146,12 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
         rc = workshop_open(&a->shop, &c, err);
     if (rc == E_OK)
         rc = cards_open(a, o, err);
-    /* What is promised is what a container can be given. */
+    /* What is promised is what a container can be given. Without root there is no device cgroup to
+     * hold a container to its card. */
     if (rc == E_OK)
         a->sources.environments = a->me.environments =
-            runtime_is_gvisor(a->shop.runtime) ? ENV_CPU : cards_environments(&a->cards);
+            a->shop.rootless || runtime_is_gvisor(a->shop.runtime) ? ENV_CPU
+                                                                   : cards_environments(&a->cards);
     struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
     warm_open(&a->warm, &warm);
     return rc;

@@ -12,7 +12,7 @@
 
 #define WARM_MAX         16  /**< frozen containers at most */
 #define WARM_SOURCES_MAX 128 /**< sources whose history is kept */
-#define WARM_BERTHS_MAX  128
+#define WARM_BERTHS_MAX  BOX_BERTHS_MAX
 
 /*
  * Frozen containers of http sources that wait for their source's next task. One belongs to one

@@ -16,6 +16,8 @@
  * supervisor, and the kernel then ends every process in that pid namespace, container included.
  */
 
+#define BOX_IDS         65536U /**< host ids of one container */
+#define BOX_BERTHS_MAX  128    /**< containers at once, kept ones too */
 #define BOX_ARGS_MAX    128
 #define BOX_ENV_MAX     192
 #define BOX_INPUTS_MAX  64

@@ -87,6 +87,9 @@ static bool own_path(const char *controller, char *out, size_t size)
 static enum err_code need_v1(struct err *err)
 {
     static const char *const needed[] = {"memory", "pids", "cpu", "devices"};
+    if (geteuid() != 0)
+        return err_set(err, E_CONFIG, "cgroup v1 cannot be delegated, and uid %d is not root",
+                       (int)geteuid());
     for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
         char path[CGROUP_PATH_MAX + 64];
         snprintf(path, sizeof(path), MOUNT "/%s/cgroup.procs", needed[i]);
@@ -127,6 +130,19 @@ static const char *lacking(const char *parent, const char *file)
     return NULL;
 }
 
+/* Whether we may divide it: root always, others what systemd gave to their user. */
+static bool is_ours(const char *parent)
+{
+    static const char *const files[] = {"", "/cgroup.procs", "/cgroup.subtree_control"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char path[CGROUP_PATH_MAX + 64];
+        snprintf(path, sizeof(path), MOUNT "%s%s", parent, files[i]);
+        if (access(path, W_OK) != 0)
+            return false;
+    }
+    return true;
+}
+
 /*
  * Under v2 containers live below our own cgroup, if that was given to us with its controllers
  * (systemd's Delegate=yes). In a login session it was not; then root makes one at the top, as
@@ -138,13 +154,16 @@ static enum err_code find_v2(struct cgroup *cg, struct err *err)
     if (leaf && strcmp(leaf, CGROUP_LEAF) == 0)
         *leaf = '\0';
     const char *less = lacking(cg->parent, "cgroup.controllers");
-    if (cg->parent[0] && !less)
+    if (cg->parent[0] && !less && is_ours(cg->parent))
         return E_OK;
     if (geteuid() == 0 && !lacking("", "cgroup.controllers") &&
         access(MOUNT "/cgroup.subtree_control", W_OK) == 0) {
         memcpy(cg->parent, CGROUP_TOP, sizeof(CGROUP_TOP));
         return E_OK;
     }
+    if (cg->parent[0] && !less)
+        return err_set(err, E_CONFIG, "cgroup %s is not delegated to uid %d", cg->parent,
+                       (int)geteuid());
     return err_set(err, E_CONFIG, "cgroup controller %s is not delegated to %s",
                    less ? less : "memory", cg->parent[0] ? cg->parent : "/");
 }

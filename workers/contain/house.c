@@ -17,8 +17,6 @@
 #include "workers/contain/card.h"
 #include "workers/image/evict.h"
 
-#define IDS_PER_SLOT 65536U
-
 static enum err_code failed(struct err *err, const char *step)
 {
     return err_set(err, E_IO, "cannot prepare the container: %s: %s", step, strerror(errno));
@@ -29,7 +27,7 @@ static bool write_map(pid_t pid, const char *file, uint32_t base)
     char path[64];
     char line[64];
     snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-    int n = snprintf(line, sizeof(line), "0 %u %u\n", base, IDS_PER_SLOT);
+    int n = snprintf(line, sizeof(line), "0 %u %u\n", base, BOX_IDS);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     bool ok = fd >= 0 && write(fd, line, (size_t)n) == n;
     if (fd >= 0)

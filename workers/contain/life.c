@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -91,25 +92,36 @@ enum err_code life_start(struct life *l, struct err *err)
     return runtime_start(&l->rt, err);
 }
 
+/* What is asked of the thread that goes in, and what it brings. */
+struct errand {
+    int netns;
+    int fd;
+    int error;
+};
+
+static void *fetch_socket(void *arg)
+{
+    struct errand *e = arg;
+    if (setns(e->netns, CLONE_NEWNET) == 0)
+        e->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    e->error = errno;
+    return NULL;
+}
+
+/*
+ * A socket belongs to the network of the thread that makes it. That thread never comes back: where
+ * the worker is not root it could not, and a later socket of ours made there would be the source's
+ * prey.
+ */
 int life_socket(const struct life *l)
 {
-    int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (home < 0)
-        return -1;
-    int fd = -1;
-    int saved = 0;
-    if (setns(l->netns, CLONE_NEWNET) == 0) {
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        saved = errno;
-        /* Staying in the source's network would make every later socket its prey. */
-        if (setns(home, CLONE_NEWNET) != 0)
-            abort();
-    } else {
-        saved = errno;
-    }
-    close(home);
-    errno = saved;
-    return fd;
+    struct errand e = {l->netns, -1, 0};
+    pthread_t thread;
+    int rc = pthread_create(&thread, NULL, fetch_socket, &e);
+    if (rc == 0)
+        pthread_join(thread, NULL);
+    errno = rc == 0 ? e.error : rc;
+    return e.fd;
 }
 
 void life_kill(const struct life *l)

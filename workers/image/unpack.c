@@ -154,6 +154,19 @@ static enum err_code write_file(struct archive *a, int fd, struct unpack_budget 
     }
 }
 
+/*
+ * Owner and mode. A worker that is not root has no ids to give to the files of images: they stay
+ * its own then, and what their owner may read is readable to all, for the container's user is
+ * somebody else. Nothing can be written there anyway; the mount is read only.
+ */
+static bool give(int fd, struct archive_entry *e, mode_t mode)
+{
+    if (fchown(fd, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e)) == 0)
+        return fchmod(fd, mode) == 0;
+    mode_t readable = mode >> 6 & 05;
+    return errno == EINVAL && fchmod(fd, mode | readable << 3 | readable) == 0;
+}
+
 static enum err_code put_file(struct archive *a, struct archive_entry *e, int parent,
                               const char *name, struct unpack_budget *budget, struct err *err)
 {
@@ -161,8 +174,7 @@ static enum err_code put_file(struct archive *a, struct archive_entry *e, int pa
     if (fd < 0)
         return refused(err, name, "cannot be made");
     enum err_code rc = write_file(a, fd, budget, err);
-    if (rc == E_OK && (fchown(fd, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e)) != 0 ||
-                       fchmod(fd, archive_entry_perm(e) & 0777) != 0))
+    if (rc == E_OK && !give(fd, e, archive_entry_perm(e) & 0777))
         rc = err_set(err, E_IO, "cannot give an image file to its owner: %s", strerror(errno));
     close(fd);
     return rc;
@@ -174,9 +186,7 @@ static enum err_code put_folder(struct archive_entry *e, int parent, const char 
     if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
         return refused(err, name, "cannot be made");
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    bool ok = fd >= 0 &&
-              fchown(fd, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e)) == 0 &&
-              fchmod(fd, archive_entry_perm(e) & 01777) == 0;
+    bool ok = fd >= 0 && give(fd, e, archive_entry_perm(e) & 01777);
     if (fd >= 0)
         close(fd);
     return ok ? E_OK : refused(err, name, "cannot be made");
@@ -205,8 +215,9 @@ static enum err_code put_symlink(struct archive_entry *e, int parent, const char
 {
     const char *to = archive_entry_symlink(e);
     if (!to || to[0] == '\0' || symlinkat(to, parent, name) != 0 ||
-        fchownat(parent, name, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e),
-                 AT_SYMLINK_NOFOLLOW) != 0)
+        (fchownat(parent, name, (uid_t)archive_entry_uid(e), (gid_t)archive_entry_gid(e),
+                  AT_SYMLINK_NOFOLLOW) != 0 &&
+         errno != EINVAL))
         return refused(err, name, "cannot be made");
     return E_OK;
 }
