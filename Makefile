@@ -334,5 +334,6 @@ help:
 	@echo 'make format rewrite C sources in the house format'
 	@echo 'make bench  figures beside their references        make soak   load, settlement, reorgs in full'
 	@echo 'make fuzz   mutated input for the decoders     make test-containers   attacks on both runtimes'
+	@echo 'make test-guest     the same under cgroup v2 and systemd, also without root, in an emulated machine'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
