@@ -60,6 +60,18 @@ test('all is there: doctor is content, and a source runs as nobody that the host
     assert.deepEqual(told.uid_map.trim().split(/\s+/).map(Number), [0, base, 65536]);
 });
 
+for (const runtime of ['crun', 'runc']) {
+    test(`${runtime}: a share of the CPU is a share`, async () => {
+        const manifest = manifestOf(made, { command: ['/bin/hostile', 'busy'], limits: { timeout_s: 20, cpu_millis: 20 } });
+        writeFileSync(join(dir, 'busy.json'), JSON.stringify(manifest));
+        const files = ['busy.json', 'image.tar'].map((name) => join(dir, name));
+        const r = await as({ env: { OGPU_RUNTIME: runtime } }, 'try', ...files, 'run', join(dir, 'input.json'), join(dir, 'busy'));
+        const { end, usage } = JSON.parse(r.stdout);
+        assert.equal(end, 'timeout', r.stdout + r.stderr);
+        assert.ok(usage.cpu_us < 4_000_000, `${usage.cpu_us} of 20 s, its runtime's start among them`);
+    });
+}
+
 test('no delegated cgroup', () => refuses({ own: false }, 'cgroup controllers', new RegExp(`is not delegated to uid ${uid}`), /Delegate=yes/));
 
 test('a controller that was not delegated', async () => {
