@@ -96,6 +96,34 @@ static enum err_code report(const struct box_result *r, const char *dir, struct 
     return rc;
 }
 
+/* The network that the source asks for, if this worker's options agree; NULL: none. */
+static enum err_code agree(const struct options *o, const struct manifest *source, json_t **egress,
+                           struct err *err)
+{
+    struct egress_terms terms;
+    enum err_code rc = egress_terms_read(o, &terms, err);
+    if (rc == E_OK)
+        rc = egress_terms_agree(&terms, source, err);
+    if (rc == E_OK)
+        *egress = egress_terms_spec(&terms, source);
+    return rc;
+}
+
+/* @archive  the image's file, or "-": from its registry */
+static enum err_code get_image(char *archive, struct workshop *w, const struct software *software,
+                               struct image *out, struct arena *a, struct err *err)
+{
+    struct image_want want = {.fetch = from_file, .fetch_ctx = archive, .http = http_client_new()};
+    software_want(software, &want);
+    if (strcmp(archive, "-") == 0)
+        want.blob = NULL;
+    else if (!want.blob)
+        want.reference = NULL;
+    enum err_code rc = image_get(&w->images, &want, out, a, err);
+    http_client_free(want.http);
+    return rc;
+}
+
 static enum err_code run(char **argv, const struct options *o, struct workshop *w, struct arena *a,
                          struct box_result *r, struct err *err)
 {
@@ -111,32 +139,18 @@ static enum err_code run(char **argv, const struct options *o, struct workshop *
     }
     struct software software;
     struct try_card card = {.book = NULL};
-    struct egress_terms terms;
     json_t *egress = NULL;
     struct compose_values values = {COURIER_CALLBACK_URL, NOBODY, NOBODY};
     enum err_code rc = manifest_read(manifest, &source, err);
     if (rc == E_OK)
-        rc = egress_terms_read(o, &terms, err);
-    if (rc == E_OK)
-        rc = egress_terms_agree(&terms, &source, err);
-    if (rc == E_OK)
-        egress = egress_terms_spec(&terms, &source);
+        rc = agree(o, &source, &egress, err);
     /* As the agent: cards are for a worker that is root. */
     if (rc == E_OK && !w->rootless)
         rc = try_card_take(&card, o, &source, err);
     if (rc == E_OK)
         rc = software_choose(&source, try_card_environment(&card), &values, a, &software, err);
-    if (rc == E_OK) {
-        struct image_want want = {
-            .fetch = from_file, .fetch_ctx = argv[1], .http = http_client_new()};
-        software_want(&software, &want);
-        if (strcmp(argv[1], "-") == 0)
-            want.blob = NULL;
-        else if (!want.blob)
-            want.reference = NULL;
-        rc = image_get(&w->images, &want, &image, a, err);
-        http_client_free(want.http);
-    }
+    if (rc == E_OK)
+        rc = get_image(argv[1], w, &software, &image, a, err);
     if (rc == E_OK) {
         char id[32];
         snprintf(id, sizeof(id), "try-%d", (int)getpid());
