@@ -39,6 +39,7 @@ static int open_world(void **state)
     struct world *w = calloc(1, sizeof(*w));
     struct err err;
     snprintf(w->work, sizeof(w->work), "/tmp/ogpu-book-XXXXXX");
+    *state = w;
     if (!mkdtemp(w->work))
         return -1;
     snprintf(w->locks, sizeof(w->locks), "%s/locks", w->work);
@@ -48,7 +49,6 @@ static int open_world(void **state)
     seen.row[0] = card("GPU-small", 1);
     seen.row[1] = card("GPU-large", 2);
     book_update(w->book, &seen);
-    *state = w;
     return 0;
 }
 
