@@ -15,16 +15,18 @@ static const struct err_info registry[E_COUNT] = {
 enum err_code err_record(struct err *err, enum err_code code, const char *file, int line,
                          const char *fmt, ...)
 {
+    char text[ERR_TEXT_MAX]; /* apart: the old text may be one of the arguments */
     va_list args;
 
     if (!err)
         return code;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
     err->code = code;
     err->file = file;
     err->line = line;
-    va_start(args, fmt);
-    vsnprintf(err->text, sizeof(err->text), fmt, args);
-    va_end(args);
+    snprintf(err->text, sizeof(err->text), "%s", text);
     return code;
 }
 

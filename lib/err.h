@@ -41,7 +41,8 @@ struct err {
  * Record a failure and hand its code back, so that `return err_set(...)` reads well.
  *
  * @err   may be NULL when the caller does not want the text
- * @fmt   printf form; must hold no secret and no request body
+ * @fmt   printf form; must hold no secret and no request body. Its arguments may be the err's own
+ *        text, to say more of a cause
  */
 #define err_set(err, code, ...) err_record((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 

@@ -105,10 +105,12 @@ test('what a run brought and took is in the next estimate', async () => {
 
 test('earn says why a source is not served', async () => {
     publish('huge', { limits: { memory_mb: 1048576 } });
-    publish('\u001b[31mred');
+    publish('small');
+    publish('\u001b[31mred'); // what a gateway of ours refuses, a stranger's may list
     const text = await earn({ OGPU_SOURCES_IF: 'pids > 1000' });
     assert.match(text, /huge +source src_\w+ wants 1048576 MiB of memory, this machine has \d+/);
-    assert.match(text, /\?\[31mred +source src_\w+ is not wanted: not pids > 1000: it is 64/);
+    assert.match(text, /small +source src_\w+ is not wanted: not pids > 1000: it is 64/);
+    assert.match(text, /\?\[31mred +source (src_\w+) cannot be served: name must be one line without control characters/);
     const none = await execute(worker, ['earn'], { OGPU_URL: 'http://127.0.0.1:9', OGPU_WORK_DIR: crew.work });
     assert.equal(none.code, 1);
 });

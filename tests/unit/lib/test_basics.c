@@ -50,6 +50,9 @@ static void test_error_text_is_cut_not_overrun(void **state)
     assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
     assert_non_null(strstr(err.file, "test_basics.c"));
     assert_int_equal(err_set(NULL, E_QUOTA, "nobody asks"), E_QUOTA);
+    err_set(&err, E_QUOTA, "no room");
+    err_set(&err, E_QUOTA, "cannot go on: %.100s", err.text);
+    assert_string_equal(err.text, "cannot go on: no room");
 }
 
 static void test_arena(void **state)
