@@ -234,6 +234,11 @@ test('tasks: each acceptance is proved to a stranger and to ogpu-verify', async 
 test('a payout\'s proof by the same tool; a score that is about to come says so', async () => {
     const payout = expect(await client.get(`/v1/proofs/${good.master.address}`), 200);
     assert.equal(verify('payout', payout, ...online()).status, 0);
+    const of = (chain) => verify('payout', payout, ...online(), '--chain-id', chain);
+    assert.equal(of(stack.env.L1_CHAIN_ID).status, 0);
+    for (const other of ['1', '0', '-1', `${stack.env.L1_CHAIN_ID}x`, '']) {
+        assert.equal(of(other).status, 2, `a node of another chain is not asked: '${other}'`);
+    }
     relayer.kill('SIGKILL');
     await relayer.ended;
     const task = await win();
