@@ -3,7 +3,7 @@
 // shows the output of what failed, and ends with `N passed, N failed, N skipped`. A skip that
 // tests/SKIPS does not name is a failure, and so is a suite without a test, one that dies, and one
 // that leaves a process behind.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -115,6 +115,13 @@ async function run_all(suites, build, skips) {
     for (const suite of others) await run_suite(suite, build, skips);
 }
 
+/** What root made here belongs to who asked for it through sudo: what they run next may be theirs alone. */
+function hand_back(folder) {
+    const { SUDO_UID, SUDO_GID } = process.env;
+    if (process.getuid() !== 0 || !SUDO_UID) return;
+    spawnSync('chown', ['-R', '--no-dereference', `${SUDO_UID}:${SUDO_GID}`, folder]);
+}
+
 for (const signal of ['SIGINT', 'SIGTERM']) {
     process.on(signal, () => {
         for (const child of running) process.kill(-child.pid, 'SIGTERM');
@@ -123,6 +130,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 const { build, words } = options(process.argv.slice(2));
 const suites = find_suites(root, build, words);
+process.on('exit', () => hand_back(join(build, 'tests')));
 await run_all(suites, build, read_skips(readFileSync(join(root, 'tests/SKIPS'), 'utf8')));
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
