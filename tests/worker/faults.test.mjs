@@ -9,7 +9,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { eventually, sleep } from '../support/stack.mjs';
 import { frozen } from './crew.mjs';
 import { Market } from './market.mjs';
-import { cgroupsOf, processesOf } from './support.mjs';
+import { cgroupsOf } from './support.mjs';
 
 let m;
 before(async () => { m = await Market.open(); });
@@ -64,7 +64,7 @@ test('kill -9 while a container is kept: it is gone, the next task is done elsew
     const s = await service();
     const first = await m.hire([s]);
     assert.equal((await m.ended(await m.submit(s))).status, 'succeeded');
-    await eventually(() => frozen(processesOf(m.base)), 'a frozen container', 5000);
+    await eventually(() => frozen(m.processes()), 'a frozen container', 5000);
     first.kill('SIGKILL');
     await first.ended;
     await m.nothingLeft(first);
@@ -81,7 +81,7 @@ test('kill -9 in a kept container\'s second task: its lease runs out, another wo
     const first = await m.hire([s]);
     assert.equal((await m.ended(await m.submit(s))).status, 'succeeded');
     const task = await m.submit(s, { input: { do: 'hang' } });
-    await eventually(() => processesOf(m.base).length > 0 && !frozen(processesOf(m.base)), 'a thawed container', 5000);
+    await eventually(() => m.running() > 0 && !frozen(m.processes()), 'a thawed container', 5000);
     await m.live(task);
     first.kill('SIGKILL');
     await first.ended;

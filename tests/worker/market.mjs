@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Sql } from '../support/sql.mjs';
 import { Stack, eventually } from '../support/stack.mjs';
 import { expect, newClient } from '../support/actors.mjs';
-import { build, cgroupsOf, execute, hostile, imageOf, manifestOf, processesOf, sweep, uidBase, worker } from './support.mjs';
+import { WORKER_IDS, build, cgroupsOf, execute, hostile, imageOf, manifestOf, processesOf, sweep, uidBase, worker } from './support.mjs';
 
 const settings = {
     L1_CHAIN_ID: '31337', L1_SETTLEMENT: '0x5FbDB2315678afecb367f032d93F642f64180aa3', L1_VAULT: `0x${'11'.repeat(20)}`,
@@ -27,6 +27,7 @@ export class Market {
         m.made = imageOf(hostile);
         m.base = uidBase();
         m.serial = 0;
+        m.hired = 0;
         m.crew = [];
         return m;
     }
@@ -62,7 +63,7 @@ export class Market {
 
     /** Starts a worker for these sources with a key, a master and host ids of its own; waits until it is registered there. */
     async hire(at, env = {}) {
-        const n = ++this.serial;
+        const n = this.hired++;
         const home = join(this.stack.run, `worker-${n}`);
         mkdirSync(home);
         await execute(worker, ['key', join(home, 'key')]);
@@ -80,7 +81,7 @@ export class Market {
         const w = this.stack.start('ogpu-worker', {
             ...settings, OGPU_URL: this.url, OGPU_PROVIDER_KEY_FILE: join(home, 'key'), OGPU_MASTER: master.replace(/..$/, String(10 + n)),
             OGPU_WORK_DIR: join(home, 'work'), OGPU_SOURCES: at.map((s) => s.id).join(','),
-            OGPU_UID_BASE: String(this.base + 65536 * n), ...env,
+            OGPU_UID_BASE: String(this.base + WORKER_IDS * n), ...env,
         });
         w.work = env.OGPU_WORK_DIR ?? join(home, 'work');
         w.how = how;
@@ -107,8 +108,13 @@ export class Market {
         }, 'end of the task', 60_000);
     }
 
+    /** Processes of the containers of all its workers. */
+    processes() {
+        return processesOf(this.base, this.hired);
+    }
+
     running() {
-        return processesOf(this.base).length;
+        return this.processes().length;
     }
 
     /** Waits for a live attempt with a running container. */

@@ -34,15 +34,18 @@ export const sweep = (work) => cgroupsOf(work).sort().reverse().forEach((path) =
     }
 });
 
+/** Host ids of one worker: what each of its berths takes, whether it works or keeps a container warm (workers/contain/rootless.h). */
+export const WORKER_IDS = 128 * 65536;
+
 /** Host ids of a test's own (below 2^31: a host process may take one): other tests' containers may run beside it. */
 export const uidBase = () => 65536 * (16 + Math.floor(Math.random() * 30000));
 
-/** Processes of the containers whose ids begin at `base`: {pid, name, uid}. */
-export const processesOf = (base, slots = 64) => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
+/** Processes of the containers of so many workers, whose ids begin at `base`: {pid, name, uid}. */
+export const processesOf = (base, workers = 1) => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
     try {
         const { uid } = statSync(`/proc/${pid}`);
         const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-        return uid >= base && uid < base + 65536 * slots ? [{ pid: Number(pid), name, uid }] : [];
+        return uid >= base && uid < base + WORKER_IDS * workers ? [{ pid: Number(pid), name, uid }] : [];
     } catch {
         return []; // gone meanwhile
     }

@@ -105,20 +105,29 @@ start_relayer() {
         "$BUILD/bin/ogpu-relayer"
 }
 
-# Containers with limits need root, or cgroups that were delegated to the user. A user without the
-# latter starts workers through sudo. Sets worker_spawn.
-choose_worker_spawn() {
-    worker_spawn=spawn
-    [ "$(id -u)" != 0 ] || return
-    "$BUILD/bin/ogpu-worker" doctor >"$RUN/log/doctor.log" 2>&1 || worker_spawn=spawn_root
+# First host id of worker N's containers: workers share the machine, and each takes 65,536 ids for
+# each of its 128 berths (workers/contain/rootless.h). uid_base N
+uid_base() {
+    echo $((200000 + 128 * 65536 * ($1 - 1)))
 }
 
-# Worker N with a key of its own, earning for the master key N; workers share the machine, so the
-# containers of each get host ids of their own. start_worker N
+# Containers with limits need root, or cgroups and host ids that were given to the user. A user
+# without them starts workers through sudo. Sets worker_spawn. choose_worker_spawn N…
+choose_worker_spawn() {
+    local n
+    worker_spawn=spawn
+    [ "$(id -u)" != 0 ] || return
+    for n in "$@"; do
+        OGPU_UID_BASE=$(uid_base "$n") "$BUILD/bin/ogpu-worker" doctor >"$RUN/log/doctor.log" 2>&1 ||
+            worker_spawn=spawn_root
+    done
+}
+
+# Worker N with a key of its own, earning for the master key N. start_worker N
 start_worker() {
     local name=worker-$1 settings=() setting key=$RUN/keys/worker-$1
     mkdir -p "$RUN/$name"
-    settings=(OGPU_MASTER="$(address_of "master-$1")" OGPU_UID_BASE=$((200000 + 65536 * $1))
+    settings=(OGPU_MASTER="$(address_of "master-$1")" OGPU_UID_BASE="$(uid_base "$1")"
         OGPU_WORK_DIR="$RUN/$name")
     if [ "$worker_spawn" = spawn_root ]; then
         # A key must be its reader's own; the user's copy signs what the user is asked for.
@@ -140,7 +149,7 @@ start_worker() {
 start_workers() {
     local n
     need_binary ogpu-worker
-    choose_worker_spawn
+    choose_worker_spawn "$@"
     new_keys "${@/#/worker-}" "${@/#/master-}"
     for n in "$@"; do
         start_worker "$n"
