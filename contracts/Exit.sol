@@ -26,6 +26,12 @@ abstract contract Exit is Books {
     /// @notice When this contract was made, in seconds: silence counts from here at first.
     uint64 public immutable born;
 
+    /// @notice The epoch up to which advance() has looked for a sign of life.
+    uint64 public searched;
+
+    /// @notice When the last standing batch up to there became claimable, in seconds; 0 for none.
+    uint64 public lifeAt;
+
     /// @notice Wei that all deposits less what was shown as spent come to, while an exit goes on.
     uint256 public owed;
 
@@ -64,10 +70,29 @@ abstract contract Exit is Books {
         born = uint64(block.timestamp);
     }
 
+    /// @notice Keeps what a search for the last sign of life up to this epoch finds; anyone may.
+    /// @dev A thief with the guardian's key can void every batch there is, and the search then
+    /// costs some 2,300 gas for each: thousands in a row would not fit the gas of beginExit's one
+    /// transaction. In steps they do. A batch whose delay has passed stays what it is, so what is
+    /// kept stays true.
+    /// @param epoch a batch whose delay has passed; one that was searched before changes nothing
+    function advance(uint64 epoch) external {
+        if (epoch <= searched) return;
+        uint32 time = _batches[epoch].time;
+        if (time == 0) revert UnknownEpoch(epoch);
+        _requireRipe(time);
+        lifeAt = _lifeUpTo(epoch);
+        searched = epoch;
+    }
+
     /// @notice Begins the exit; anyone may, once the gateway was silent for long enough.
+    /// @dev Where thousands of batches in a row are void, advance() comes first.
     function beginExit() external {
         if (exitAt != 0) revert AlreadyBegun(exitAt);
-        uint64 until = _lastLife() + silence;
+        // A batch that can still be voided is no sign of life, nor is a voided one: else a thief
+        // with the guardian's key could void for ever and keep everyone in.
+        uint64 life = _lifeUpTo(_lastRipe());
+        uint64 until = (life == 0 ? born : life) + silence;
         if (block.timestamp < until) revert NotSilent(until);
         exitAt = uint64(block.timestamp) + window;
         owed = vault.close();
@@ -136,15 +161,25 @@ abstract contract Exit is Books {
         return Sums.unspent(vault.deposited(id), units * UNIT);
     }
 
-    /// @dev When a batch became claimable last. A voided batch is no sign of life, nor is one that
-    /// can still be voided: else a thief with the guardian's key could void for ever and keep
-    /// everyone in. The walk is as long as the batches of one delay and the voided ones before.
-    function _lastLife() private view returns (uint64) {
-        for (uint64 epoch = lastEpoch; epoch > 0; --epoch) {
-            Batch storage batch = _batches[epoch];
-            uint64 claimableAt = batch.time + delay;
-            if (batch.root != 0 && claimableAt <= block.timestamp) return claimableAt;
+    /// @dev The last batch whose delay has passed, not before the one searched already. Batches
+    /// ripen in their order, so it is found by halves.
+    function _lastRipe() private view returns (uint64 low) {
+        low = searched;
+        uint64 high = lastEpoch;
+        while (low < high) {
+            uint64 middle = high - (high - low) / 2;
+            if (block.timestamp < _batches[middle].time + delay) high = middle - 1;
+            else low = middle;
         }
-        return born;
+    }
+
+    /// @dev When the last standing batch up to this one became claimable; all of them are ripe.
+    function _lifeUpTo(uint64 epoch) private view returns (uint64) {
+        uint64 known = searched;
+        for (; epoch > known; --epoch) {
+            Batch storage batch = _batches[epoch];
+            if (batch.root != 0) return batch.time + delay;
+        }
+        return lifeAt;
     }
 }

@@ -14,6 +14,7 @@ interface Vm {
     function expectEmit(address emitter) external;
     function store(address target, bytes32 slot, bytes32 value) external;
     function assume(bool condition) external;
+    function cool(address target) external;
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8, bytes32, bytes32);
 }
