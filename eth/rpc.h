@@ -21,7 +21,9 @@
  *   - a transaction is sent to all of them;
  *   - a receipt counts when any node has it: nobody may sign again what one node has seen mined;
  *   - a block is final when more than half of all nodes say so and name the same hash, and the
- *     lowest of their final blocks is it (rpc_final).
+ *     lowest of their final blocks is it (rpc_final);
+ *   - logs count, and what else is booked as final, when more than half of all nodes give the same
+ *     answer (rpc_logs, rpc_agreed_…). A single node is believed.
  */
 struct rpc;
 
@@ -41,10 +43,11 @@ MUST_CHECK enum err_code rpc_meet_chain(struct rpc *r, uint64_t chain_id, struct
 
 /** How the nodes are: for status and metrics. */
 struct rpc_health {
-    size_t nodes;  /**< configured */
-    size_t usable; /**< of the right chain, answering, not lagging */
-    bool foreign;  /**< one is of another chain */
-    bool split;    /**< they named different blocks as final */
+    size_t nodes;    /**< configured */
+    size_t usable;   /**< of the right chain, answering, not lagging */
+    bool foreign;    /**< one is of another chain */
+    bool split;      /**< they named different blocks as final */
+    size_t outvoted; /**< how many answered the last agreed question otherwise than most */
 };
 struct rpc_health rpc_health(const struct rpc *r);
 
@@ -128,6 +131,11 @@ MUST_CHECK enum err_code rpc_block_number(struct rpc *r, uint64_t *out, struct e
 MUST_CHECK enum err_code rpc_block(struct rpc *r, const char *tag, struct rpc_block *out,
                                    struct err *err);
 
+/** A final block as more than half of all nodes have it. @return E_NOT_FOUND when they have none,
+ * E_PEER when they do not agree */
+MUST_CHECK enum err_code rpc_agreed_block(struct rpc *r, uint64_t number, struct rpc_block *out,
+                                          struct err *err);
+
 /** Which logs: of some contracts in a closed range of blocks. */
 struct rpc_filter {
     uint64_t from;
@@ -137,9 +145,11 @@ struct rpc_filter {
 };
 
 /**
- * The logs that pass the filter, in chain order.
+ * The logs that pass the filter, in chain order, as more than half of all nodes tell them.
  *
- * @out  in the arena
+ * @out     in the arena
+ * @return  E_PEER when no more than half tell the same, or one in the wrong order, of a block or
+ *          contract not asked for, or of two blocks at one height
  */
 MUST_CHECK enum err_code rpc_logs(struct rpc *r, const struct rpc_filter *f, struct arena *a,
                                   struct rpc_log **out, size_t *n, struct err *err);
@@ -198,6 +208,10 @@ struct rpc_view {
 /** eth_call. @out in the arena */
 MUST_CHECK enum err_code rpc_read(struct rpc *r, const struct rpc_view *view, struct arena *a,
                                   struct bytes *out, struct err *err);
+
+/** eth_call at a final block, as more than half of all nodes answer it. @out in the arena */
+MUST_CHECK enum err_code rpc_agreed_read(struct rpc *r, const struct rpc_view *view,
+                                         struct arena *a, struct bytes *out, struct err *err);
 
 /** eth_call in an account's name. An error answer (rpc_error_code() not 0) usually means that it
  * would revert. @out in the arena */

@@ -5,8 +5,8 @@
 #include "eth/rpc.h"
 #include "lib/http.h"
 
-/* Between eth/rpc.c (one call to one node), eth/rpc_pool.c (which node) and eth/rpc_all.c (all of
- * them). */
+/* Between eth/rpc.c (one call to one node), eth/rpc_pool.c (which node), eth/rpc_all.c (all of
+ * them) and eth/rpc_agreed.c (most of them). */
 
 /** One node, and what we last knew of it. */
 struct rpc_node {
@@ -28,6 +28,7 @@ struct rpc {
     int64_t error;
     json_int_t next_id;
     bool split;
+    size_t outvoted; /**< nodes that answered the last agreed question otherwise than most */
 };
 
 /** One call to one node; `params` borrowed. Sets r->error. A node that gives no answer is left
@@ -42,6 +43,34 @@ size_t rpc_order(struct rpc *r, struct rpc_node *out[RPC_NODES_MAX]);
 /** A receipt of any node that has it. @return E_NOT_FOUND when some answered and none has */
 MUST_CHECK enum err_code rpc_any_receipt(struct rpc *r, struct digest tx, json_t **out,
                                          struct err *err);
+
+/** A call whose answer counts when more than half of all nodes give it. */
+struct rpc_question {
+    const char *method;
+    /**
+     * Checks an answer and appends to `out` what it means: equal bytes, equal answer. Members that
+     * clients add of their own are not part of it.
+     *
+     * @of      the question's
+     * @return  E_PEER when it is no good: the node has not answered then
+     */
+    enum err_code (*print)(const json_t *v, const void *of, struct buf *out, struct err *err);
+    const void *of;
+};
+
+/**
+ * Ask all nodes that answer.
+ *
+ * @params  taken over
+ * @out     what more than half of all nodes say, a new reference
+ * @return  E_PEER when no answer is that of more than half; what one node answered when none did
+ */
+MUST_CHECK enum err_code rpc_agreed(struct rpc *r, const struct rpc_question *q, json_t *params,
+                                    json_t **out, struct err *err);
+
+/** A log as a node tells it. @out in the arena @return E_PEER when it is malformed */
+MUST_CHECK enum err_code rpc_log_read(const json_t *v, struct arena *a, struct rpc_log *out,
+                                      struct err *err);
 
 /** It answered, or it did not. */
 void rpc_node_up(struct rpc_node *node);

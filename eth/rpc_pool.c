@@ -183,7 +183,7 @@ size_t rpc_order(struct rpc *r, struct rpc_node *out[RPC_NODES_MAX])
 
 struct rpc_health rpc_health(const struct rpc *r)
 {
-    struct rpc_health h = {.nodes = r->n_nodes, .split = r->split};
+    struct rpc_health h = {.nodes = r->n_nodes, .split = r->split, .outvoted = r->outvoted};
     uint64_t head = highest(r);
 
     for (size_t i = 0; i < r->n_nodes; i++) {

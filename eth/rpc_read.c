@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The typed calls: blocks, logs, receipts, fees. */
+/* The typed calls: receipts, transactions, fees, state. Blocks and logs: eth/rpc_facts.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,123 +68,6 @@ enum err_code rpc_gas_price(struct rpc *r, uint64_t *out, struct err *err)
     return call_u64(r, "eth_gasPrice", json_array(), out, err);
 }
 
-enum err_code rpc_block(struct rpc *r, const char *tag, struct rpc_block *out, struct err *err)
-{
-    struct rpc_block b = {.base_fee = 0};
-    json_t *v = NULL;
-    enum err_code rc = call_object(r, "eth_getBlockByNumber", json_pack("[s, b]", tag, 0), &v, err);
-
-    if (rc == E_OK)
-        rc = shape_u64(json_object_get(v, "number"), "block number", &b.number, err);
-    if (rc == E_OK)
-        rc = shape_u64(json_object_get(v, "timestamp"), "block time", &b.time, err);
-    if (rc == E_OK && json_object_get(v, "baseFeePerGas"))
-        rc = shape_u64(json_object_get(v, "baseFeePerGas"), "base fee", &b.base_fee, err);
-    if (rc == E_OK)
-        rc = shape_fixed(json_object_get(v, "hash"), "block hash", b.hash.b, 32, err);
-    if (rc == E_OK)
-        rc = shape_fixed(json_object_get(v, "parentHash"), "parent hash", b.parent.b, 32, err);
-    json_decref(v);
-    if (rc == E_OK)
-        *out = b;
-    return rc;
-}
-
-/* ---- logs ---- */
-
-static enum err_code read_log(const json_t *v, struct arena *a, struct rpc_log *out,
-                              struct err *err)
-{
-    const json_t *topics = json_object_get(v, "topics");
-    struct digest *words;
-    enum err_code rc = E_OK;
-
-    if (!json_is_array(topics) || json_array_size(topics) > 4)
-        return err_set(err, E_PEER, "the node's log has no list of up to 4 topics");
-    if (json_is_true(json_object_get(v, "removed")))
-        return err_set(err, E_PEER, "the node sent a removed log");
-    out->abi.n_topics = json_array_size(topics);
-    out->abi.topics = words = arena_alloc(a, (out->abi.n_topics + 1) * sizeof(*words));
-    for (size_t i = 0; i < out->abi.n_topics && rc == E_OK; i++)
-        rc = shape_fixed(json_array_get(topics, i), "topic", words[i].b, 32, err);
-    if (rc == E_OK)
-        rc = shape_fixed(json_object_get(v, "address"), "log address", out->address.b, 20, err);
-    if (rc == E_OK)
-        rc = shape_bytes(json_object_get(v, "data"), "log data", a, &out->abi.data, err);
-    if (rc == E_OK)
-        rc = shape_u64(json_object_get(v, "blockNumber"), "log block", &out->block, err);
-    if (rc == E_OK)
-        rc = shape_fixed(json_object_get(v, "blockHash"), "log block hash", out->block_hash.b, 32,
-                         err);
-    if (rc == E_OK)
-        rc = shape_fixed(json_object_get(v, "transactionHash"), "log transaction", out->tx_hash.b,
-                         32, err);
-    return rc == E_OK ? shape_u64(json_object_get(v, "logIndex"), "log index", &out->index, err)
-                      : rc;
-}
-
-static bool is_one_of(struct address a, const struct address *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (memcmp(list[i].b, a.b, sizeof(a.b)) == 0)
-            return true;
-    return false;
-}
-
-/* What was asked for and in order: a node that ignores the filter must not feed us. */
-static enum err_code check_log(const struct rpc_log *log, const struct rpc_log *before,
-                               const struct rpc_filter *f, struct err *err)
-{
-    if (log->block < f->from || log->block > f->to)
-        return err_set(err, E_PEER, "the node sent a log of a block not asked for");
-    if (!is_one_of(log->address, f->contracts, f->n_contracts))
-        return err_set(err, E_PEER, "the node sent a log of a contract not asked for");
-    if (before && (log->block < before->block ||
-                   (log->block == before->block && log->index <= before->index)))
-        return err_set(err, E_PEER, "the node's logs are out of order");
-    return E_OK;
-}
-
-static json_t *filter_json(const struct rpc_filter *f)
-{
-    char low[RPC_TAG_MAX];
-    char high[RPC_TAG_MAX];
-    json_t *addresses = json_array();
-
-    for (size_t i = 0; i < f->n_contracts; i++)
-        json_array_append_new(addresses, shape_json(f->contracts[i].b, sizeof(f->contracts[i].b)));
-    rpc_tag(f->from, low);
-    rpc_tag(f->to, high);
-    return json_pack("[{s:s, s:s, s:o}]", "fromBlock", low, "toBlock", high, "address", addresses);
-}
-
-enum err_code rpc_logs(struct rpc *r, const struct rpc_filter *f, struct arena *a,
-                       struct rpc_log **out, size_t *n, struct err *err)
-{
-    struct rpc_log *logs = NULL;
-    json_t *v = NULL;
-    size_t count = 0;
-    enum err_code rc = rpc_call(r, "eth_getLogs", filter_json(f), &v, err);
-
-    if (rc == E_OK && !json_is_array(v))
-        rc = err_set(err, E_PEER, "eth_getLogs: no list");
-    if (rc == E_OK) {
-        count = json_array_size(v);
-        logs = arena_alloc(a, (count + 1) * sizeof(*logs));
-    }
-    for (size_t i = 0; i < count && rc == E_OK; i++) {
-        rc = read_log(json_array_get(v, i), a, &logs[i], err);
-        if (rc == E_OK)
-            rc = check_log(&logs[i], i > 0 ? &logs[i - 1] : NULL, f, err);
-    }
-    json_decref(v);
-    if (rc == E_OK) {
-        *out = logs;
-        *n = count;
-    }
-    return rc;
-}
-
 /* ---- transactions ---- */
 
 static enum err_code read_receipt(const json_t *v, struct rpc_receipt *out, struct err *err)
@@ -240,7 +123,7 @@ enum err_code rpc_outcome(struct rpc *r, struct digest tx, struct arena *a, stru
     if (rc == E_OK)
         got.logs = arena_alloc(a, (json_array_size(logs) + 1) * sizeof(*got.logs));
     for (size_t i = 0; rc == E_OK && i < json_array_size(logs); i++)
-        rc = read_log(json_array_get(logs, i), a, &got.logs[got.n_logs++], err);
+        rc = rpc_log_read(json_array_get(logs, i), a, &got.logs[got.n_logs++], err);
     json_decref(v);
     if (rc == E_OK)
         *out = got;
@@ -346,6 +229,33 @@ enum err_code rpc_read(struct rpc *r, const struct rpc_view *view, struct arena 
     json_t *params = json_pack("[o, s]", call_object_of(NULL, view->to, view->data), view->tag);
 
     return call_bytes(r, "eth_call", params, a, out, err);
+}
+
+/* What a contract answered, as bytes. */
+static enum err_code print_bytes(const json_t *v, const void *of, struct buf *out, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct bytes data;
+    enum err_code rc = shape_bytes(v, of, a, &data, err);
+
+    if (rc == E_OK)
+        rc = buf_add(out, data.p, data.n, err);
+    arena_free(a);
+    return rc;
+}
+
+enum err_code rpc_agreed_read(struct rpc *r, const struct rpc_view *view, struct arena *a,
+                              struct bytes *out, struct err *err)
+{
+    const struct rpc_question q = {"eth_call", print_bytes, "eth_call"};
+    json_t *v = NULL;
+    enum err_code rc = rpc_agreed(
+        r, &q, json_pack("[o, s]", call_object_of(NULL, view->to, view->data), view->tag), &v, err);
+
+    if (rc == E_OK)
+        rc = shape_bytes(v, q.method, a, out, err);
+    json_decref(v);
+    return rc;
 }
 
 enum err_code rpc_simulate(struct rpc *r, struct address from, const struct rpc_view *view,

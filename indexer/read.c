@@ -70,7 +70,6 @@ static enum err_code read_settled(struct indexer *ix, const struct kind *kind,
     struct sql_book_settled *in = out;
     struct abi_value v[6];
     struct rpc_block block;
-    char tag[RPC_TAG_MAX];
     uint64_t epoch;
     uint64_t increase;
     enum err_code rc = abi_event(kind->event, &log->abi, v, ARRAY_LEN(v), err);
@@ -79,8 +78,7 @@ static enum err_code read_settled(struct indexer *ix, const struct kind *kind,
         return rc;
     if (!abi_to_u64(&v[0], &epoch) || !abi_to_u64(&v[2], &increase))
         return does_not_fit(kind, err);
-    rpc_tag(log->block, tag);
-    rc = rpc_block(ix->rpc, tag, &block, err);
+    rc = rpc_agreed_block(ix->rpc, log->block, &block, err);
     if (rc != E_OK)
         return rc;
     *in = (struct sql_book_settled){PLACE(log), .epoch = (int64_t)epoch,

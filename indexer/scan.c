@@ -28,11 +28,8 @@ static enum err_code hash_of(const struct scan *s, uint64_t number, struct diges
                              struct err *err)
 {
     struct rpc_block block;
-    char tag[RPC_TAG_MAX];
-    enum err_code rc;
+    enum err_code rc = rpc_agreed_block(s->rpc, number, &block, err);
 
-    rpc_tag(number, tag);
-    rc = rpc_block(s->rpc, tag, &block, err);
     if (rc == E_NOT_FOUND)
         return err_set(err, E_PEER, "the node does not have block %llu",
                        (unsigned long long)number);
@@ -67,8 +64,7 @@ static enum err_code check_ground(const struct scan *s, uint64_t at, struct err 
 {
     struct sql_cursor_get in = {.name = text_of(s->cursor)};
     const struct sql_cursor_get_row *row;
-    struct rpc_block block;
-    char tag[RPC_TAG_MAX];
+    struct digest hash;
     const void *rows;
     size_t n;
     enum err_code rc = db_run(s->db, SQL_CURSOR_GET, &in, 1, s->arena, &rows, &n, err);
@@ -77,17 +73,33 @@ static enum err_code check_ground(const struct scan *s, uint64_t at, struct err 
         return rc;
     row = rows;
     /* Before its first range a cursor has no hash; another indexer may have moved it on. */
-    if (n == 0 || row->block_hash.n != sizeof(block.hash.b) || (uint64_t)row->block_no + 1 != at)
+    if (n == 0 || row->block_hash.n != sizeof(hash.b) || (uint64_t)row->block_no + 1 != at)
         return E_OK;
-    rpc_tag((uint64_t)row->block_no, tag);
-    rc = rpc_block(s->rpc, tag, &block, err);
-    if (rc == E_NOT_FOUND)
-        return err_set(err, E_PEER, "the node does not have block %lld", (long long)row->block_no);
-    if (rc == E_OK && memcmp(block.hash.b, row->block_hash.p, sizeof(block.hash.b)) != 0)
+    rc = hash_of(s, (uint64_t)row->block_no, &hash, err);
+    if (rc == E_OK && memcmp(hash.b, row->block_hash.p, sizeof(hash.b)) != 0)
         return err_set(err, E_DIGEST_MISMATCH,
                        "block %lld was final and is another now: nothing is booked over it",
                        (long long)row->block_no);
     return rc;
+}
+
+/* The last block's logs are of the last block. */
+static bool ends_in(const struct rpc_filter *f, const struct rpc_log *logs, size_t n,
+                    const struct digest *hash)
+{
+    return n == 0 || logs[n - 1].block != f->to ||
+           memcmp(&logs[n - 1].block_hash, hash, sizeof(*hash)) == 0;
+}
+
+/* Who is wrong about a range alone: the range is booked all the same, and an operator should know.
+ */
+static void tell_outvoted(const struct scan *s, const struct rpc_filter *f)
+{
+    struct rpc_health h = rpc_health(s->rpc);
+
+    if (h.outvoted > 0)
+        log_warn("outvoted", "cursor=%s from=%llu to=%llu nodes=%zu of=%zu", s->cursor,
+                 (unsigned long long)f->from, (unsigned long long)f->to, h.outvoted, h.nodes);
 }
 
 /* The range's logs, all of one chain: its last block is the same before and after they were read.
@@ -107,8 +119,9 @@ static enum err_code read_range(const struct scan *s, const struct rpc_filter *f
         *s->range_max = *s->range_max > 1 ? *s->range_max / 2 : 1;
         return rc;
     }
+    tell_outvoted(s, f);
     rc = hash_of(s, f->to, &after, err);
-    if (rc == E_OK && memcmp(hash, &after, sizeof(after)) != 0)
+    if (rc == E_OK && (memcmp(hash, &after, sizeof(after)) != 0 || !ends_in(f, *logs, *n, &after)))
         rc = err_set(err, E_PEER, "block %llu changed while its logs were read",
                      (unsigned long long)f->to);
     return rc;

@@ -21,6 +21,10 @@
     "{\"address\":" address ",\"topics\":[" WORD "," WORD "],\"data\":\"0x0102\",\"blockNumber\":" \
     "\"" block "\",\"blockHash\":" WORD ",\"transactionHash\":" WORD ",\"logIndex\":\"" index      \
     "\"" more "}"
+#define FORK                                                                                     \
+    "{\"address\":" ADDR ",\"topics\":[],\"data\":\"0x\",\"blockNumber\":\"0x5\",\"blockHash\":" \
+    "\"0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\","                    \
+    "\"transactionHash\":" WORD ",\"logIndex\":\"0x1\"}"
 #define GOOD LOG(ADDR, "0x5", "0x0", "")
 
 static struct peer *peer;
@@ -98,6 +102,7 @@ static void test_hostile_logs(void **state)
         "[" LOG(ADDR, "0x6", "0x0", "") "," GOOD "]",         /* out of order */
         "[" LOG(ADDR, "0x5", "0x1", "") "," GOOD "]",         /* out of order in a block */
         "[" LOG(ADDR, "0x5", "0x0", ",\"removed\":true") "]", /* of a reorg */
+        "[" GOOD "," FORK "]",                                /* two blocks of one height */
         "[{\"address\":" ADDR ",\"topics\":\"x\"}]",
         "[{\"address\":" ADDR ",\"topics\":[" WORD "," WORD "," WORD "," WORD "," WORD "]}]",
         "[{\"address\":" ADDR ",\"topics\":[\"0x01\"]}]",

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Nodes that invent a deposit or keep one back: what moves money is booked as more than half of them tell it.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { encodeEventTopics, toHex } from 'viem';
+import { Stub } from '../relayer/stub.mjs';
+import { Ledger } from '../support/ledger.mjs';
+import { OGPU } from '../support/market.mjs';
+import { eventually } from '../support/stack.mjs';
+
+let l, nodes, indexer, client;
+
+before(async () => {
+    l = await Ledger.up();
+    nodes = await Promise.all([1, 2, 3].map(() => Stub.start(l.stack.env.L1_RPC_URL)));
+    indexer = l.indexer();
+    client = await l.client();
+    await l.stop(indexer);
+    indexer = null;
+});
+after(async () => {
+    await l?.down();
+    await Promise.all((nodes ?? []).map((n) => n.stop()));
+});
+afterEach(async () => {
+    nodes.forEach((n) => n.misbehave(null));
+    await l.whole();
+    await l.stop(indexer);
+    indexer = null;
+});
+
+const start = (some) => {
+    indexer = l.indexer({ L1_RPC_URL: some.map((n) => n.url).join(',') });
+};
+const available = async () => (await l.account(client.address)).available;
+const cursor = async () => (await l.sql.query("SELECT block_no FROM chain_cursor WHERE name = 'main'"))[0].block_no;
+const said = (what) => l.stack.log('ogpu-indexer').match(what)?.length ?? 0;
+
+/** A deposit for the client that never was, in the last block asked for. */
+async function invent(node, params) {
+    const { result: block } = await node.ask('eth_getBlockByNumber', [params[0].toBlock, false]);
+    const id = await l.chain.read(l.chain.vault, 'idOf', [client.address]);
+    const topics = encodeEventTopics({ abi: l.chain.vault.abi, eventName: 'Deposited', args: { id, account: client.address } });
+    return { address: l.chain.vault.address.toLowerCase(), topics, data: toHex(1000n * OGPU, { size: 32 }), blockNumber: params[0].toBlock, blockHash: block.hash, transactionHash: toHex(BigInt(params[0].toBlock), { size: 32 }), transactionIndex: '0x0', logIndex: '0x40', removed: false };
+}
+const inventing = (node) => async ({ method, params, call }) => {
+    const out = await call();
+    return method === 'eth_getLogs' ? { result: [...out.result, await invent(node, params)] } : out;
+};
+const silent = ({ method }) => (method === 'eth_getLogs' ? { result: [] } : null);
+/** The same of a node that says it knows a block more than the others: it is asked first. */
+const first = (rule) => async (call) => (call.method === 'eth_blockNumber' ? { result: toHex(BigInt((await call.call()).result) + 1n) } : rule(call));
+
+test('one of three invents a deposit: it is outvoted', async () => {
+    nodes[1].misbehave(first(inventing(nodes[1])));
+    const had = await available();
+    const before = said(/"outvoted"/g);
+    start(nodes);
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await l.holds(client.address, 'available', had + OGPU);
+    await l.chain.node.mine({ blocks: 3 });
+    await l.caughtUp();
+    assert.equal(await available(), had + OGPU);
+    assert.ok(said(/"outvoted"/g) > before, 'and it is told');
+});
+
+test('one of three keeps a deposit back: it is booked all the same', async () => {
+    nodes[2].misbehave(first(silent));
+    const had = await available();
+    start(nodes);
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await l.caughtUp();
+    assert.equal(await available(), had + OGPU);
+});
+
+test('three tell three stories: nothing is booked until two agree', async () => {
+    start(nodes);
+    await l.caughtUp();
+    const had = await available();
+    nodes[0].misbehave(silent);
+    nodes[1].misbehave(inventing(nodes[1]));
+    const at = await cursor();
+    const told = () => said(/no more than 1 of 3 nodes give the same answer/g);
+    const before = told();
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await eventually(() => told() > before + 2, 'it is said, and tried again');
+    assert.deepEqual([await cursor(), await available()], [at, had]);
+    nodes[1].misbehave(null);
+    await l.holds(client.address, 'available', had + OGPU);
+});
+
+test('two nodes of which one is away: nothing is booked until it is back', async () => {
+    start(nodes.slice(0, 2));
+    await l.caughtUp();
+    const had = await available();
+    const at = await cursor();
+    nodes[1].misbehave(({ method }) => (method === 'eth_getLogs' ? 'reset' : null));
+    const told = () => said(/no more than 1 of 2 nodes give the same answer/g);
+    const before = told();
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await eventually(() => told() > before, 'it is said');
+    assert.deepEqual([await cursor(), await available()], [at, had]);
+    nodes[1].misbehave(null);
+    await l.holds(client.address, 'available', had + OGPU);
+});
