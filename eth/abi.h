@@ -16,6 +16,7 @@
 #define ABI_VAULT_ID_OF      "idOf(address)"
 #define ABI_VAULT_ACCOUNT_OF "accountOf(uint32)"
 #define ABI_VAULT_DEPOSITED  "deposited(uint32)"
+#define ABI_VAULT_TOTAL      "totalDeposited()"
 #define ABI_SETTLE           "settle(uint64,uint64,bytes32,bytes32,bytes)"
 #define ABI_CLAIM_PAYOUT     "claimPayout(uint64,bytes,uint8,bytes32[])"
 #define ABI_CLAIMED          "claimed(uint32)"

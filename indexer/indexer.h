@@ -20,6 +20,7 @@ struct indexer {
     struct finality finality;
     int64_t start_block;
     uint64_t range_max; /**< blocks asked for at once; halved when the node refuses */
+    int unanswered;     /**< looks in a row at which no node told the sum of all deposits */
 };
 
 /**
@@ -27,7 +28,8 @@ struct indexer {
  *
  * @booked  blocks booked by this call
  * @return  E_PEER, E_TIMEOUT (node), E_DB_DOWN, E_BUSY: try again; E_DIGEST_MISMATCH, E_NOT_FOUND:
- * the chain tells of a batch or account that the books do not know, which nobody may step over
+ * the chain tells of a batch or account that the books do not know, or its deposits do not add up
+ * to the Vault's own sum, which nobody may step over
  */
 MUST_CHECK enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err);
 

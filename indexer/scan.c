@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "indexer/scan.h"
 
-#include "indexer/indexer.h"
+#include "indexer/pool.h"
 #include "lib/log.h"
 
 #define CURSOR    "main"
@@ -136,6 +136,8 @@ static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to
     size_t n;
     enum err_code rc = read_range(s, &filter, &logs, &n, &hash, err);
 
+    if (rc == E_OK && s->check)
+        rc = s->check(s->who, &(struct scan_range){from, to, logs, n}, err);
     if (rc == E_OK)
         rc = s->book(s->who, logs, n, err);
     if (rc != E_OK)
@@ -176,6 +178,11 @@ enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
     return E_OK;
 }
 
+static enum err_code check(void *who, const struct scan_range *range, struct err *err)
+{
+    return indexer_pool_check(who, range, err);
+}
+
 static enum err_code book(void *who, const struct rpc_log *logs, size_t n, struct err *err)
 {
     return indexer_book(who, logs, n, err);
@@ -193,6 +200,7 @@ enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err
                            .contracts = contracts,
                            .n_contracts = ARRAY_LEN(contracts),
                            .range_max = &ix->range_max,
+                           .check = check,
                            .book = book,
                            .who = ix};
 

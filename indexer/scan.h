@@ -13,6 +13,17 @@
 typedef enum err_code scan_book_fn(void *who, const struct rpc_log *logs, size_t n,
                                    struct err *err);
 
+/** A range of final blocks as it is about to be booked. */
+struct scan_range {
+    uint64_t from;
+    uint64_t to;
+    const struct rpc_log *logs;
+    size_t n;
+};
+
+/** Who looks at a range before it is booked; what is not E_OK keeps it from being booked. */
+typedef enum err_code scan_check_fn(void *who, const struct scan_range *range, struct err *err);
+
 /** A named cursor over the final blocks of one chain, and whose logs are read. */
 struct scan {
     const char *cursor; /**< chain_cursor.name */
@@ -23,9 +34,10 @@ struct scan {
     int64_t start_block;             /**< of a cursor that does not exist yet */
     const struct address *contracts; /**< whose logs */
     size_t n_contracts;
-    uint64_t *range_max; /**< blocks asked for at once, 0 at first; halved when the node refuses */
+    uint64_t *range_max;  /**< blocks asked for at once, 0 at first; halved when the node refuses */
+    scan_check_fn *check; /**< NULL: none */
     scan_book_fn *book;
-    void *who; /**< handed to book */
+    void *who; /**< handed to check and book */
 };
 
 /**
@@ -33,7 +45,7 @@ struct scan {
  *
  * @booked  blocks booked by this call; 0: there was nothing new
  * @return  E_PEER, E_TIMEOUT (node), E_DB_DOWN, E_BUSY: try again; E_DIGEST_MISMATCH when the last
- * booked block is no longer the chain's; else what book() answered
+ * booked block is no longer the chain's; else what check() or book() answered
  */
 MUST_CHECK enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err);
 

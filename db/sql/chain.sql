@@ -86,6 +86,13 @@ WITH c AS MATERIALIZED (
 )
 SELECT call, CASE fate WHEN 'booked' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
+-- name: deposits_before
+-- What the deposits booked of earlier blocks come to.
+-- class: read
+-- params: block_no int8
+-- returns: total wei
+SELECT COALESCE(sum(amount::numeric), 0)::text AS total FROM chain_event WHERE kind = 'deposited' AND block_no < $1;
+
 -- name: book_settled
 -- A batch is final: its earned gains go payable -> claimable, in whole units; dust stays payable. What the chain had paid of a
 -- gain before (balance.advanced) is absorbed instead. A batch whose root and increase are not those of our batch of that epoch

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nodes that invent a deposit or keep one back: what moves money is booked as more than half of them tell it.
+// Nodes that invent a deposit or keep one back: what moves money is booked as more than half of them tell it, and only when all
+// deposits come to what the Vault counts.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { encodeEventTopics, toHex } from 'viem';
@@ -102,4 +103,70 @@ test('two nodes of which one is away: nothing is booked until it is back', async
     assert.deepEqual([await cursor(), await available()], [at, had]);
     nodes[1].misbehave(null);
     await l.holds(client.address, 'available', had + OGPU);
+});
+
+/** The first list with something in it is withheld. */
+const once = () => {
+    let left = 1;
+    return async ({ method, call }) => {
+        if (method !== 'eth_getLogs') {
+            return null;
+        }
+        const out = await call();
+        return out.result.length > 0 && left-- > 0 ? { result: [] } : out;
+    };
+};
+const counts = (what) => {
+    const before = said(what);
+    return () => said(what) - before;
+};
+const apart = /the vault counts \d+ wei deposited by block \d+, the logs \d+: nothing is booked/g;
+
+test('a single node keeps a deposit back once: it is seen, and asked again', async () => {
+    const had = await available();
+    const told = counts(apart);
+    nodes[0].misbehave(once());
+    start([nodes[0]]);
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await l.holds(client.address, 'available', had + OGPU);
+    assert.ok(told() > 0, 'and it is told');
+});
+
+test('a single node invents a deposit: nothing is booked until it is gone', async () => {
+    start([nodes[0]]);
+    await l.caughtUp();
+    const had = await available();
+    const at = await cursor();
+    const told = counts(apart);
+    nodes[0].misbehave(inventing(nodes[0]));
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await eventually(() => told() > 2, 'it is said, and tried again');
+    assert.deepEqual([await cursor(), await available()], [at, had]);
+    nodes[0].misbehave(null);
+    await l.holds(client.address, 'available', had + OGPU);
+});
+
+const pruned = { error: { code: -32000, message: 'missing trie node' } };
+test('a node without the state of the block is believed after some tries; what it kept back shows with the next answer', async () => {
+    const had = await available();
+    nodes[0].misbehave(({ method }) => (method === 'eth_call' ? pruned : null));
+    const passed = counts(/"deposits_unchecked"/g);
+    start([nodes[0]]);
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await l.holds(client.address, 'available', had + OGPU);
+    assert.equal(passed(), 1);
+    const at = await cursor();
+    const hide = once();
+    nodes[0].misbehave((call) => (call.method === 'eth_call' ? pruned : hide(call)));
+    await l.chain.deposit(client.wallet, client.address, OGPU);
+    await l.caughtUp();
+    assert.equal(await available(), had + OGPU, 'nobody could know');
+    const told = counts(apart);
+    nodes[0].misbehave(null);
+    await l.chain.node.mine({ blocks: 1 });
+    await eventually(() => told() > 2, 'it is said, and nothing is booked over it');
+    await l.stop(indexer);
+    await l.sql.query("UPDATE chain_cursor SET block_hash = '', block_no = $1 WHERE name = 'main'", [at]); // an operator has looked
+    start([nodes[0]]);
+    await l.holds(client.address, 'available', had + 2n * OGPU);
 });

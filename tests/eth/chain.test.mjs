@@ -74,7 +74,7 @@ test('legacy transactions of 64-bit chains', async () => {
 
 // ---- contract calls and events ----
 
-const FUNCTIONS = ['deposit(address)', 'register(address)', 'idOf(address)', 'accountOf(uint32)', 'deposited(uint32)',
+const FUNCTIONS = ['deposit(address)', 'register(address)', 'idOf(address)', 'accountOf(uint32)', 'deposited(uint32)', 'totalDeposited()',
     'settle(uint64,uint64,bytes32,bytes32,bytes)', 'claimPayout(uint64,bytes,uint8,bytes32[])', 'claimed(uint32)',
     'rootOf(uint64)', 'delay()', 'lastEpoch()'];
 const EVENTS = ['Registered(uint32 indexed,address indexed)', 'Deposited(uint32 indexed,address indexed,uint256)',
