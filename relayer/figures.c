@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "eth/address.h"
 #include "lib/clock.h"
 
 #define SECOND 1000000
@@ -58,12 +60,45 @@ static enum err_code read_books(struct relayer *r, struct figures *f, struct err
     return E_OK;
 }
 
+/* Said anew whenever their number changes. */
+static void judge_full(struct relayer *r, const struct sql_counter_full_row *row, size_t n)
+{
+    char address[ADDRESS_TEXT_MAX];
+    struct address who;
+
+    if (n == 0 || row->counters != r->full)
+        alarm_clear(&r->alarms, ALARM_FULL);
+    r->full = n > 0 ? row->counters : 0;
+    if (n == 0 || row->address.n != sizeof(who.b))
+        return;
+    memcpy(who.b, row->address.p, sizeof(who.b));
+    address_format(who, address);
+    alarm_raise(&r->alarms, ALARM_FULL,
+                "%s has %.*s all that an entry can hold: %" PRId64
+                " payouts of it wait (such counters: %" PRId64 ")",
+                address, (int)row->counter.n, row->counter.s, row->entries, row->counters);
+}
+
+static enum err_code read_full(struct relayer *r, struct err *err)
+{
+    const struct sql_counter_full in = {.max = 1};
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(r->db, SQL_COUNTER_FULL, &in, 1, r->arena, &rows, &n, err);
+
+    if (rc == E_OK)
+        judge_full(r, rows, n);
+    return rc;
+}
+
 enum err_code figures_read(struct relayer *r, struct figures *out, struct err *err)
 {
     struct figures f = {.runway_s = -1};
     uint8_t balance[32];
     enum err_code rc = read_books(r, &f, err);
 
+    if (rc == E_OK)
+        rc = read_full(r, err);
     if (rc == E_OK)
         rc = rpc_nonce(r->rpc, r->sender, "latest", &f.mined_nonce, err);
     if (rc == E_OK)

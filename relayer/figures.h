@@ -21,7 +21,8 @@ struct figures {
     struct rpc_health nodes;
 };
 
-/** Ask database and node. Raises and clears the alarm about the silence. */
+/** Ask database and node. Raises and clears the alarms about the silence and about full
+ * counters. */
 MUST_CHECK enum err_code figures_read(struct relayer *r, struct figures *out, struct err *err);
 
 /** Append them and the alarms as Prometheus text. */

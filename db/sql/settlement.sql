@@ -9,7 +9,8 @@
 -- same (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do, when a forced exit has begun,
 -- and while a batch that is not ours stands on chain. The advisory lock admits one former at a time; who takes a batch back
 -- (book_voided) takes it too. A payer has spent the fee as well. A counter's figure is what all standing batches carry, and what
--- is declared is what they have not declared together: a voided batch's growth is declared again.
+-- is declared is what they have not declared together: a voided batch's growth is declared again. An entry that would take a counter
+-- past 2^48 - 1 units, which the chain's entries cannot hold, waits (counter_full); the rest does not wait for it.
 -- class: slow
 -- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time, day_units int8?
 -- returns: call int4, epoch int8, outcome text
@@ -23,16 +24,20 @@ WITH c AS MATERIALIZED (
                  WHERE state IN ('batched', 'submitted') OR settled_at >= date_trunc('day', ogpu_now(), 'UTC'))) * 1000000000000::numeric AS max_value,
            ($7::int4[])[1] AS idle_s, ogpu_ts(COALESCE(($8::int8[])[1], 0)) AS born, ogpu_now() AS at
 ), s AS MATERIALIZED (
-    SELECT l.id, l.ref, l.kind, l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee, l.at FROM ledger_entry l
+    SELECT l.id, l.ref, l.kind, l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee, l.at,
+           COALESCE(y.total, 0) AS earned, COALESCE(z.total, 0) AS spent FROM ledger_entry l
       JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
       LEFT JOIN ledger_entry f ON l.kind = 'accept' AND f.ref = l.ref AND f.kind = 'fee'
+      LEFT JOIN counter y ON y.account_id = l.to_account AND y.counter = 'earned' LEFT JOIN counter z ON z.account_id = l.from_account AND z.counter = 'spent'
      WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL
+       AND COALESCE(y.total, 0) + l.amount < 281474976710656000000000000::numeric AND COALESCE(z.total, 0) + l.amount + COALESCE(f.amount, 0) < 281474976710656000000000000::numeric
        AND l.amount + 1000000000000 <= (SELECT COALESCE(max_value, 'Infinity') FROM c)
        AND NOT EXISTS (SELECT FROM parked_entry k, c WHERE k.ref = l.ref AND k.kind = l.kind AND k.until > c.at)
      ORDER BY l.id LIMIT (SELECT max_count FROM c)
 ), e AS MATERIALIZED (
-    SELECT * FROM (SELECT s.*, sum(amount + 1000000000000) OVER (ORDER BY id) AS running FROM s) x
-     WHERE running <= (SELECT COALESCE(max_value, 'Infinity') FROM c)
+    SELECT * FROM (SELECT s.*, sum(amount + 1000000000000) OVER (ORDER BY id) AS running, earned + sum(amount) OVER (PARTITION BY to_account ORDER BY id) AS earns,
+                          spent + sum(amount::numeric + fee) OVER (PARTITION BY from_account ORDER BY id) AS spends FROM s) x
+     WHERE running <= (SELECT COALESCE(max_value, 'Infinity') FROM c) AND earns < 281474976710656000000000000::numeric AND spends < 281474976710656000000000000::numeric
 ), go AS MATERIALIZED (
     SELECT c.*, 1 + GREATEST((SELECT COALESCE(max(epoch), 0) FROM batch WHERE state <> 'dropped'), (SELECT COALESCE(max(epoch), 0) FROM foreign_batch)) AS epoch
       FROM c WHERE NOT EXISTS (SELECT FROM chain_exit) AND NOT EXISTS (SELECT FROM foreign_batch WHERE voided_at IS NULL AND accepted_at IS NULL)
@@ -280,13 +285,19 @@ SELECT w.amount AS unsettled, ogpu_us(w.at) AS oldest, w.n AS waiting, (SELECT c
 -- class: read
 -- params: max_count int4
 -- returns: chain_id int8, counter text, units int8, gain int8, entries int8
-WITH e AS MATERIALIZED (
-    SELECT l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee FROM ledger_entry l
+WITH s AS MATERIALIZED (
+    SELECT l.id, l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee, COALESCE(y.total, 0) AS earned, COALESCE(z.total, 0) AS spent FROM ledger_entry l
       JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
       LEFT JOIN ledger_entry f ON l.kind = 'accept' AND f.ref = l.ref AND f.kind = 'fee'
+      LEFT JOIN counter y ON y.account_id = l.to_account AND y.counter = 'earned' LEFT JOIN counter z ON z.account_id = l.from_account AND z.counter = 'spent'
      WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL
+       AND COALESCE(y.total, 0) + l.amount < 281474976710656000000000000::numeric AND COALESCE(z.total, 0) + l.amount + COALESCE(f.amount, 0) < 281474976710656000000000000::numeric
        AND NOT EXISTS (SELECT FROM parked_entry k WHERE k.ref = l.ref AND k.kind = l.kind AND k.until > ogpu_now())
      ORDER BY l.id LIMIT $1
+), e AS MATERIALIZED (
+    SELECT * FROM (SELECT s.*, earned + sum(amount) OVER (PARTITION BY to_account ORDER BY id) AS earns,
+                          spent + sum(amount::numeric + fee) OVER (PARTITION BY from_account ORDER BY id) AS spends FROM s) x
+     WHERE earns < 281474976710656000000000000::numeric AND spends < 281474976710656000000000000::numeric
 ), g AS (
     SELECT account, counter, sum(amount) AS amount
       FROM (SELECT to_account AS account, 'earned' AS counter, amount FROM e UNION ALL SELECT from_account, 'spent', amount::numeric + fee FROM e) x
@@ -296,6 +307,22 @@ SELECT a.chain_id, g.counter, n.units, GREATEST(n.units - COALESCE(k.gain_units,
   FROM g JOIN account a ON a.id = g.account LEFT JOIN counter k ON k.account_id = g.account AND k.counter = g.counter,
        LATERAL (SELECT floor((COALESCE(k.total, 0) + g.amount) / 1000000000000)::int8 AS units) n
  ORDER BY a.chain_id, g.counter;
+
+-- name: counter_full
+-- Counters that an entry which waits would take past 2^48 - 1 units, and how many such entries each keeps out of the batches.
+-- class: read
+-- params: max int4
+-- returns: address bytea, counter text, entries int8, counters int8
+WITH w AS MATERIALIZED (
+    SELECT l.from_account, l.to_account, l.amount::numeric AS amount, COALESCE(f.amount, 0) AS fee FROM ledger_entry l
+      LEFT JOIN ledger_entry f ON l.kind = 'accept' AND f.ref = l.ref AND f.kind = 'fee'
+     WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL
+), x AS (
+    SELECT to_account AS account, 'earned' AS counter, amount FROM w UNION ALL SELECT from_account, 'spent', amount + fee FROM w
+)
+SELECT a.address, x.counter, count(*) AS entries, count(*) OVER () AS counters FROM x JOIN account a ON a.id = x.account
+  LEFT JOIN counter k ON k.account_id = x.account AND k.counter = x.counter
+ WHERE COALESCE(k.total, 0) + x.amount >= 281474976710656000000000000::numeric GROUP BY a.id, a.address, x.counter ORDER BY a.id, x.counter LIMIT $1;
 
 -- name: earned_figure
 -- All that an address has earned by the books, batched or not, in whole units, and its id on chain.
