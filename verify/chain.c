@@ -65,24 +65,31 @@ enum err_code chain_root(const struct chain *c, uint64_t epoch, struct digest *r
     return E_OK;
 }
 
-enum err_code chain_scores(const struct chain *c, uint64_t epoch, uint8_t out[20], struct err *err)
+enum err_code chain_ripe(const struct chain *c, uint64_t epoch, uint64_t settled, struct err *err)
 {
     const struct question delay = {c->settlement, ABI_DELAY, "(uint64)", 0};
-    const struct question scores = {c->settlement, ABI_SCORES_OF, "(bytes20)", epoch};
     struct rpc_block head = {.time = 0};
-    struct digest root;
-    struct abi_value v;
-    uint64_t settled;
     uint64_t wait = 0;
-    enum err_code rc = chain_root(c, epoch, &root, &settled, err);
+    enum err_code rc = ask_u64(c, &delay, &wait, err);
 
-    if (rc == E_OK)
-        rc = ask_u64(c, &delay, &wait, err);
     if (rc == E_OK)
         rc = rpc_block(c->rpc, "latest", &head, err);
     if (rc == E_OK && head.time < settled + wait)
         rc = err_set(err, E_BUSY, "batch %llu may still be voided, for %llu seconds",
                      (unsigned long long)epoch, (unsigned long long)(settled + wait - head.time));
+    return rc;
+}
+
+enum err_code chain_scores(const struct chain *c, uint64_t epoch, uint8_t out[20], struct err *err)
+{
+    const struct question scores = {c->settlement, ABI_SCORES_OF, "(bytes20)", epoch};
+    struct digest root;
+    struct abi_value v;
+    uint64_t settled;
+    enum err_code rc = chain_root(c, epoch, &root, &settled, err);
+
+    if (rc == E_OK)
+        rc = chain_ripe(c, epoch, settled, err);
     if (rc == E_OK)
         rc = ask(c, &scores, &v, 1, err);
     if (rc == E_OK)
@@ -120,14 +127,14 @@ static enum err_code find_settled(const struct chain *c, uint64_t block, uint64_
 }
 
 enum err_code chain_log_root(const struct chain *c, struct digest tx, uint64_t epoch,
-                             struct digest *out, struct err *err)
+                             struct digest *out, uint64_t *time, struct err *err)
 {
     struct rpc_receipt receipt;
     struct abi_value v[6];
     struct digest standing;
     struct digest settled;
-    uint64_t time;
-    enum err_code rc = chain_root(c, epoch, &standing, &time, err);
+    uint64_t at;
+    enum err_code rc = chain_root(c, epoch, &standing, &at, err);
 
     if (rc == E_OK)
         rc = rpc_receipt(c->rpc, tx, &receipt, err);
@@ -140,6 +147,7 @@ enum err_code chain_log_root(const struct chain *c, struct digest tx, uint64_t e
         return err_set(err, E_DIGEST_MISMATCH, "another batch stands for epoch %llu",
                        (unsigned long long)epoch);
     *out = abi_to_digest(&v[4]);
+    *time = at;
     return E_OK;
 }
 

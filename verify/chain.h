@@ -21,6 +21,15 @@ struct chain {
 MUST_CHECK enum err_code chain_root(const struct chain *c, uint64_t epoch, struct digest *root,
                                     uint64_t *time, struct err *err);
 
+/**
+ * Whether the contract would pay on a batch by now: its delay is over, and nobody can void it.
+ *
+ * @settled  chain_root()'s time
+ * @return   E_BUSY while the guardian may still void it
+ */
+MUST_CHECK enum err_code chain_ripe(const struct chain *c, uint64_t epoch, uint64_t settled,
+                                    struct err *err);
+
 /** The first 20 bytes of an epoch's score root. @return E_BUSY while the batch may still be voided
  */
 MUST_CHECK enum err_code chain_scores(const struct chain *c, uint64_t epoch, uint8_t out[20],
@@ -31,10 +40,11 @@ MUST_CHECK enum err_code chain_scores(const struct chain *c, uint64_t epoch, uin
  *
  * @tx      as somebody claims: what counts is that its block has the contract's event of this epoch
  *          and that this very batch stands
+ * @time    when it was settled, Unix seconds
  * @return  E_DIGEST_MISMATCH when it has not
  */
 MUST_CHECK enum err_code chain_log_root(const struct chain *c, struct digest tx, uint64_t epoch,
-                                        struct digest *out, struct err *err);
+                                        struct digest *out, uint64_t *time, struct err *err);
 
 /** Units that an id has claimed. */
 MUST_CHECK enum err_code chain_claimed(const struct chain *c, uint32_t id, uint64_t *out,

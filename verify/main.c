@@ -33,29 +33,31 @@ struct options {
 
 static int usage(FILE *to)
 {
-    fputs("usage: ogpu-verify payout|score|task FILE (--root 0xROOT | --rpc URL --contract "
-          "0xADDRESS)\n"
-          "       ogpu-verify score FILE --events FILE|URL [--previous FILE] …\n"
-          "       ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
-          "\n"
-          "  payout  what GET /v1/proofs/{address} answered\n"
-          "  score   what GET /v1/providers/{provider}/reputation/proof answered\n"
-          "  task    what GET /v1/tasks/{task}/proof answered\n"
-          "\n"
-          "FILE - is standard input.\n"
-          "--events    count the score again from its events: what GET "
-          "/v1/providers/{provider}/reputation/events\n"
-          "            answered (a page, or a list of pages), or the URL of the first page\n"
-          "--previous  the proof of the score before, checked as well (--rpc); else it is as FILE "
-          "says\n"
-          "--root      check offline against a root you trust: the batch's, its score root, its "
-          "log root\n"
-          "--rpc       ask a node of your choice what the contract keeps\n"
-          "--contract  the Settlement contract you trust (--settlement is the same)\n"
-          "--chain-id  the chain that the node must be of\n"
-          "\n"
-          "exit: 0 verified, 1 refuted, 2 could not be checked\n",
-          to);
+    fputs(
+        "usage: ogpu-verify payout|score|task FILE (--root 0xROOT | --rpc URL --contract "
+        "0xADDRESS)\n"
+        "       ogpu-verify score FILE --events FILE|URL [--previous FILE] …\n"
+        "       ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
+        "\n"
+        "  payout  what GET /v1/proofs/{address} answered\n"
+        "  score   what GET /v1/providers/{provider}/reputation/proof answered\n"
+        "  task    what GET /v1/tasks/{task}/proof answered\n"
+        "\n"
+        "FILE - is standard input.\n"
+        "--events    count the score again from its events: what GET "
+        "/v1/providers/{provider}/reputation/events\n"
+        "            answered (a page, or a list of pages), or the URL of the first page\n"
+        "--previous  the proof of the score before, checked as well (--rpc); else it is as FILE "
+        "says\n"
+        "--root      check offline against a root you trust: the batch's, its score root, its "
+        "log root\n"
+        "--rpc       ask a node of your choice what the contract keeps\n"
+        "--contract  the Settlement contract you trust (--settlement is the same)\n"
+        "--chain-id  the chain that the node must be of\n"
+        "\n"
+        "exit: 0 verified, 1 refuted, 2 could not be checked, or not yet: inside its delay a batch "
+        "may be voided\n",
+        to);
     return UNCHECKED;
 }
 
@@ -124,15 +126,17 @@ static enum err_code verify_payout(const json_t *document, const struct ground *
 {
     struct digest root = g->root;
     struct payout p;
-    uint64_t time;
+    uint64_t settled = 0;
     enum err_code rc = payout_read(document, g->arena, &p, err);
 
     if (rc == E_OK && g->online)
-        rc = chain_root(&g->chain, p.epoch, &root, &time, err);
+        rc = chain_root(&g->chain, p.epoch, &root, &settled, err);
     if (rc == E_OK)
         rc = payout_check(&p, &root, err);
     if (rc == E_OK && g->online)
         rc = check_id(g, &p, err);
+    if (rc == E_OK && g->online)
+        rc = chain_ripe(&g->chain, p.epoch, settled, err);
     if (rc != E_OK)
         return rc;
     printf("verified: id %u earned %" PRIu64 " units%s\n", p.id, p.units,
@@ -234,14 +238,17 @@ static enum err_code verify_task(const json_t *document, const struct ground *g,
     char amount[AMOUNT_TEXT_MAX];
     struct digest root = g->root;
     struct task t;
+    uint64_t settled = 0;
     enum err_code rc = task_read(document, g->arena, &t, err);
 
     if (rc == E_OK && g->online)
         rc = check_domain(g, &t, err);
     if (rc == E_OK && g->online)
-        rc = chain_log_root(&g->chain, t.tx, t.epoch, &root, err);
+        rc = chain_log_root(&g->chain, t.tx, t.epoch, &root, &settled, err);
     if (rc == E_OK)
         rc = task_check(&t, &root, err);
+    if (rc == E_OK && g->online)
+        rc = chain_ripe(&g->chain, t.epoch, settled, err);
     if (rc != E_OK)
         return rc;
     address_format(t.response.provider, provider);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 // From work over HTTP to proofs anyone can check: real gateways, relayer (killed again and again), indexer and contracts.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
-import { hashTypedData, keccak256, recoverTypedDataAddress } from 'viem';
+import { encodeAbiParameters, hashTypedData, keccak256, recoverTypedDataAddress, toFunctionSelector, toHex, zeroHash } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Http, Provider, canonical, expect, idBytes, manifest, sha256 } from '../support/actors.mjs';
 import { Chain } from '../support/chain.mjs';
 import { SCORE_TYPES, bytes, closeEpoch, encodeEvent, eventsOf, hex, logRoot, rootOfPath, scoreValues } from '../support/epoch.mjs';
+import { Stub } from '../relayer/stub.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build, eventually, sleep } from '../support/stack.mjs';
 
@@ -229,6 +230,42 @@ test('tasks: each acceptance is proved to a stranger and to ogpu-verify', async 
     }
     assert.equal(verify('task', first, '--rpc', stack.env.L1_RPC_URL, '--contract', stack.env.L1_VAULT).status, 1, 'another contract');
     assert.equal(verify('task', first, '--rpc', 'http://127.0.0.1:9', '--contract', stack.env.L1_SETTLEMENT).status, 2, 'no node');
+});
+
+test('a batch inside its delay is not verified yet, a voided one is refuted: payout, score and task alike', async () => {
+    const documents = { payout: `/v1/proofs/${good.master.address}`, score: `/v1/providers/${good.id}/reputation/proof`, task: `${won.at(-1).urls.self}/proof` };
+    const node = await Stub.start(stack.env.L1_RPC_URL);
+    const ask = (kind, document) => new Promise((done) => {
+        const child = spawn(join(build, 'bin', 'ogpu-verify'), [kind, '-', '--rpc', node.url, '--contract', stack.env.L1_SETTLEMENT]);
+        let text = '';
+        child.stdout.on('data', (d) => { text += d; });
+        child.stderr.on('data', (d) => { text += d; });
+        child.on('close', (status) => done({ status, text }));
+        child.stdin.end(JSON.stringify(document));
+    });
+    const rootOf = toFunctionSelector('function rootOf(uint64)');
+    for (const [kind, path] of Object.entries(documents)) {
+        const document = expect(await client.get(path), 200);
+        const [root, time] = await chain.read(chain.settlement, 'rootOf', [BigInt(document.epoch)]);
+        const ripe = time + await chain.read(chain.settlement, 'delay');
+        const at = (seconds) => node.misbehave(async ({ method, params, call }) => {
+            const out = await call();
+            return method === 'eth_getBlockByNumber' && params[0] === 'latest' ? { result: { ...out.result, timestamp: toHex(seconds) } } : out;
+        });
+        at(ripe - 3n);
+        const early = await ask(kind, document);
+        assert.equal(early.status, 2, `${kind}: ${early.text}`);
+        assert.match(early.text, new RegExp(`not checked: batch ${document.epoch} may still be voided, for 3 seconds`));
+        assert.ok(!/verified/.test(early.text), early.text);
+        at(ripe);
+        const there = await ask(kind, document);
+        assert.equal(there.status, 0, `${kind}: ${there.text}`);
+        node.misbehave(async ({ method, params, call }) => (method === 'eth_call' && params[0].data.startsWith(rootOf) ? { result: encodeAbiParameters([{ type: 'bytes32' }, { type: 'uint64' }], [zeroHash, time]) } : call()));
+        const voided = await ask(kind, document);
+        assert.equal(voided.status, 1, `${kind}: ${voided.text}`);
+        assert.notEqual(root, zeroHash);
+    }
+    await node.stop();
 });
 
 test('a payout\'s proof by the same tool; a score that is about to come says so', async () => {
