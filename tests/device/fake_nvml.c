@@ -2,7 +2,7 @@
 /*
  * Three cards for machines without any: the calls of NVML that workers/device looks up, with its
  * types. The second has fallen off the bus; the third is cut into two slices. FAKE_NVML_EVENT names
- * a file: when it is there it holds an XID, which happens once to the first card.
+ * a file: when it is there it holds XIDs, which happen once to the first card, in their order.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,20 +240,34 @@ struct event {
     unsigned compute_instance;
 };
 
-SAY(nvmlEventSetWait_v2, void *set, struct event *event, unsigned ms)
+/* What happened and was not told yet. */
+static int xids[8];
+static int xids_n;
+static int xids_at;
+
+static void read_events(void)
 {
     const char *path = getenv("FAKE_NVML_EVENT");
-    int xid = 0;
     FILE *f = path ? fopen(path, "re") : NULL;
-    (void)set;
-    (void)ms;
+    xids_n = xids_at = 0;
     if (!f)
-        return 10;                  /* NVML_ERROR_TIMEOUT */
-    if (fscanf(f, "%d", &xid) != 1) /* NOLINT(cert-err34-c) */
-        xid = 0;
+        return;
+    while (xids_n < 8 && fscanf(f, "%d", &xids[xids_n]) == 1) /* NOLINT(cert-err34-c) */
+        xids_n++;
     fclose(f);
     unlink(path);
-    *event = (struct event){.device = &cards[0], .type = 8, .data = (unsigned long long)xid};
+}
+
+SAY(nvmlEventSetWait_v2, void *set, struct event *event, unsigned ms)
+{
+    (void)set;
+    (void)ms;
+    if (xids_at == xids_n)
+        read_events();
+    if (xids_at == xids_n)
+        return 10; /* NVML_ERROR_TIMEOUT */
+    *event = (struct event){
+        .device = &cards[0], .type = 8, .data = (unsigned long long)xids[xids_at++]};
     return 0;
 }
 

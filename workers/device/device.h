@@ -55,7 +55,7 @@ struct device {
     int minor;       /**< NVIDIA: the N of /dev/nvidiaN; AMD: of /dev/dri/renderDN; -1 unknown */
     bool simulated;
     struct device_vitals vitals;
-    int xid;   /**< an error event since the last look, NVML's number; 0 none */
+    int xid;   /**< the gravest error event since the last look, NVML's number; 0 none */
     bool lost; /**< known, but it answers nothing any more */
 };
 

@@ -37,3 +37,9 @@ const struct fault_kind *fault_of_xid(int xid)
     }
     return &other;
 }
+
+int fault_graver(int kept, int next)
+{
+    bool covers = fault_of_xid(kept)->program && !fault_of_xid(next)->program;
+    return kept == 0 || covers ? next : kept;
+}

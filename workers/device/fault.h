@@ -19,4 +19,13 @@ struct fault_kind {
  */
 const struct fault_kind *fault_of_xid(int xid);
 
+/**
+ * Which of two error events of one look to keep: a card's own fault stops the programs on it, whose
+ * events follow; so what tells of the card stays, and of two of a kind the first is the cause.
+ *
+ * @kept  what was kept so far; 0 for none
+ * @next  what happened after it
+ */
+int fault_graver(int kept, int next);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "workers/device/fault.h"
 #include "workers/device/nvml_calls.h"
 
 struct nvml {
@@ -208,7 +209,7 @@ static void take_events(struct nvml *n, struct device_list *out)
         for (size_t k = 0; k < out->n; k++) {
             struct device *d = &out->row[k];
             if (strcmp(d->uuid, uuid) == 0 || strcmp(d->parent, uuid) == 0)
-                d->xid = e.data < INT32_MAX ? (int)e.data : INT32_MAX;
+                d->xid = fault_graver(d->xid, e.data < INT32_MAX ? (int)e.data : INT32_MAX);
         }
     }
 }

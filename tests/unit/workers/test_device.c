@@ -28,6 +28,24 @@ static void test_faults(void **state)
         assert_false(fault_of_xid(cards[i])->program);
 }
 
+/* What follows from a card's fault does not hide it; what a program began may still become one. */
+static void test_graver(void **state)
+{
+    static const int cards[] = {48, 62, 74, 79, 119, 9999};
+    static const int programs[] = {13, 31, 43, 45};
+    (void)state;
+    for (size_t c = 0; c < ARRAY_LEN(cards); c++) {
+        assert_int_equal(fault_graver(0, cards[c]), cards[c]);
+        for (size_t p = 0; p < ARRAY_LEN(programs); p++) {
+            assert_int_equal(fault_graver(cards[c], programs[p]), cards[c]);
+            assert_int_equal(fault_graver(programs[p], cards[c]), cards[c]);
+        }
+    }
+    assert_int_equal(fault_graver(0, 13), 13);
+    assert_int_equal(fault_graver(13, 43), 13);
+    assert_int_equal(fault_graver(79, 48), 79);
+}
+
 static void test_variables(void **state)
 {
     static const char *const good[] = {"PATH=/bin",        "LD_LIBRARY_PATH=/a:/b/c", "LD_PRELOAD=",
@@ -148,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_faults),      cmocka_unit_test(test_variables),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_soname),
         cmocka_unit_test(test_locks),       cmocka_unit_test(test_quarantine),
+        cmocka_unit_test(test_graver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
