@@ -55,11 +55,14 @@
              "those of them that may be in this machine and its networks: lets sources reach "     \
              "them")
 
+#define RUNTIME_ROW \
+    TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc, runsc or a path")
+
 #define LOCAL_ROWS                                                                               \
     CONFIG_ROW,                                                                                  \
         TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",                                  \
              "folder of the image cache; one worker each"),                                      \
-        TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc, runsc or a path"),       \
+        RUNTIME_ROW,                                                                             \
         INT("OGPU_UID_BASE", uid_base, "200000", 65536, 4000000000,                              \
             "first host id of the containers; 65536 ids for each slot"),                         \
         INT("OGPU_IMAGE_MB", image_mb, "32768", 1, 1048576,                                      \
@@ -120,6 +123,8 @@ const struct config_row options_earn[] = {
     CHOICE_ROWS,
     EGRESS_ROWS,
     TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker", "folder with this machine's record"),
+    RUNTIME_ROW,
+    DEVICE_ROWS,
 };
 const size_t options_earn_count = sizeof(options_earn) / sizeof(options_earn[0]);
 

@@ -59,7 +59,7 @@ extern const size_t options_local_count;
 extern const struct config_row options_doctor[];
 extern const size_t options_doctor_count;
 
-/** The part that is about choosing sources: for `earn`. */
+/** What decides which sources are served, and what they bring: for `earn`. */
 extern const struct config_row options_earn[];
 extern const size_t options_earn_count;
 

@@ -12,7 +12,6 @@
 #include "workers/agent/metrics.h"
 #include "workers/agent/slot.h"
 #include "workers/commands.h"
-#include "workers/contain/runtime.h"
 
 static sigset_t end_signals(void)
 {
@@ -146,12 +145,9 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
         rc = workshop_open(&a->shop, &c, err);
     if (rc == E_OK)
         rc = cards_open(a, o, err);
-    /* What is promised is what a container can be given. Without root there is no device cgroup to
-     * hold a container to its card. */
+    /* What is promised is what a container can be given. */
     if (rc == E_OK)
-        a->sources.environments = a->me.environments =
-            a->shop.rootless || runtime_is_gvisor(a->shop.runtime) ? ENV_CPU
-                                                                   : cards_environments(&a->cards);
+        a->sources.environments = a->me.environments = cards_offer(a, true);
     struct warm_config warm = {o->warm_mb << 20, o->warm_tasks, o->warm_minutes * 60000000};
     warm_open(&a->warm, &warm);
     return rc;

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "workers/agent/cards.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "workers/agent/offer.h"
 #include "workers/agent/slot.h"
-#include "workers/device/edits.h"
 
 #define LOOK_PATIENCE_MS 5000
 
@@ -114,31 +110,11 @@ void cards_look_now(struct cards *c)
     pthread_mutex_unlock(&c->mutex);
 }
 
-static struct edits_config edits_config(const struct options *o)
+unsigned cards_offer(struct agent *a, bool tell)
 {
-    return (struct edits_config){o->driver_root, o->cdi_dirs, o->sys_root};
-}
-
-unsigned cards_environments(struct cards *c)
-{
-    static struct device_list list;
-    struct edits_config config = edits_config(c->options);
-    unsigned mask = ENV_CPU;
-    book_cards(c->book, &list);
-    if (list.n > 0 && access(c->options->device_locks, W_OK | X_OK) != 0) {
-        log_warn("cards_unusable", "locks=%s why=%s", c->options->device_locks, strerror(errno));
-        return mask;
-    }
-    for (size_t i = 0; i < list.n; i++) {
-        struct err err;
-        json_t *edits = NULL;
-        if (device_edits(&config, &list.row[i], &edits, &err) == E_OK)
-            mask |= list.row[i].environment;
-        else
-            log_warn("card_unusable", "uuid=%s why=%s", list.row[i].uuid, err.text);
-        json_decref(edits);
-    }
-    return mask;
+    static _Thread_local struct device_list list;
+    book_cards(a->cards.book, &list);
+    return offer_environments(a->options, a->shop.rootless, &list, tell);
 }
 
 /* ---- a slot's card ---- */
@@ -202,7 +178,7 @@ enum err_code cards_begin(struct slot *s, const struct manifest *source, struct 
 {
     struct agent *a = s->agent;
     struct card_hold *h = &s->card;
-    struct edits_config config = edits_config(a->options);
+    struct edits_config config = offer_edits(a->options);
     struct device_want want = {.environments = source->environments & a->me.environments & ~ENV_CPU,
                                .memory_mb = source->limits.card_memory_mb,
                                .in_hand = true};

@@ -46,9 +46,8 @@ void cards_wake(struct cards *c);
  * then. */
 void cards_look_now(struct cards *c);
 
-/** Mask of what containers can be given here: CPU, and cards that there are nodes and libraries
- * for. */
-unsigned cards_environments(struct cards *c);
+/** What this worker can promise now: offer_environments() of the book's cards. */
+unsigned cards_offer(struct agent *a, bool tell);
 
 struct slot;
 struct manifest;

@@ -9,14 +9,13 @@
 #include <string.h>
 
 #include "workers/agent/api.h"
+#include "workers/agent/offer.h"
 #include "workers/agent/sources.h"
 #include "workers/commands.h"
+#include "workers/contain/rootless.h"
 #include "workers/options.h"
 
 #define LINES_MAX 4096
-
-/* What this machine runs: the same as a registration promises. */
-#define ENVIRONMENTS ENV_CPU
 
 /* One source of the answer. */
 struct line {
@@ -145,16 +144,32 @@ static void print_json(const struct earn *e)
     json_decref(v);
 }
 
+/* The same as a worker's registration would promise. */
+static enum err_code environments(const struct options *o, unsigned *out, struct err *err)
+{
+    static struct device_list list;
+    struct device_finder f = {.simulate = o->simulate_gpu, .sys_root = o->sys_root};
+    device_finder_open(&f);
+    enum err_code rc = device_finder_scan(&f, &list, err);
+    device_finder_close(&f);
+    if (rc == E_OK)
+        *out = offer_environments(o, rootless_needed(), &list, true);
+    return rc;
+}
+
 static enum err_code run(struct earn *e, const struct options *o, struct err *err)
 {
     struct sources_config c = {o->sources, o->sources_if, o->kwh_price, o->watts, o->slots};
+    unsigned offer = ENV_CPU;
     enum err_code rc = gateways_read(o->url, &e->gateways, err);
     if (rc == E_OK)
         rc = sources_open(&e->sources, &c, &e->earnings, err);
     if (rc != E_OK)
         return rc;
     rc = egress_terms_read(o, &e->sources.egress, err);
-    e->sources.environments = ENVIRONMENTS;
+    if (rc == E_OK)
+        rc = environments(o, &offer, err);
+    e->sources.environments = offer;
     api_open(&e->api, &e->gateways, NULL, &e->stats);
     e->lines = calloc(LINES_MAX + 1, sizeof(e->lines[0]));
     if (rc == E_OK)

@@ -43,7 +43,7 @@ enum err_code book_open(const struct device_book_config *config, struct device_b
         return rc;
     }
     /* A worker without cards, or without the right to any, is a worker all the same. */
-    if (mkdir(config->lock_dir, 0755) != 0 && errno != EEXIST)
+    if (!lock_folder(config->lock_dir))
         log_warn("no_device_locks", "dir=%s why=%s", config->lock_dir, strerror(errno));
     *out = b;
     return E_OK;

@@ -5,11 +5,17 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "workers/device/quarantine.h"
 
 #define CLEAN "clean\n"
+
+bool lock_folder(const char *dir)
+{
+    return (mkdir(dir, 0755) == 0 || errno == EEXIST) && access(dir, W_OK | X_OK) == 0;
+}
 
 static int open_file(const char *dir, const char *uuid)
 {

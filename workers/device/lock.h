@@ -6,6 +6,9 @@
 
 /* The lock file of one card, below a folder that all workers of a machine share. */
 
+/** Make the folder, where it is not there. @return whether locks can be made in it; errno if not */
+bool lock_folder(const char *dir);
+
 /**
  * Take a card's lock if nobody has it.
  *
