@@ -12,7 +12,7 @@
 struct preflight_row {
     const char *what; /**< static: "user namespaces" */
     bool ok;
-    char detail[160]; /**< what was found, or why not */
+    char detail[256]; /**< what was found, or why not */
     bool skipped;     /**< with ok: there was nothing to try */
     const char *fix;  /**< static: what to do when it is not ok */
 };

@@ -2,9 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "workers/device/edits.h"
+
+#define NODES_MAX 3
 
 /* Where distributions put the driver's 64 bit libraries. */
 static const char *const folders[] = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
@@ -86,18 +89,38 @@ static enum err_code add_slice(const struct edits_config *c, const struct device
     return add_capability(c, file, edits, err);
 }
 
-static enum err_code nvidia(const struct edits_config *c, const struct device *d, json_t *edits,
-                            struct err *err)
+/* @return how many */
+static size_t nodes_of(const struct device *d, char out[NODES_MAX][32])
 {
-    char card[32];
+    if (d->environment == ENV_AMD) {
+        snprintf(out[0], 32, "/dev/kfd");
+        snprintf(out[1], 32, "/dev/dri/renderD%d", d->minor);
+        return 2;
+    }
+    snprintf(out[0], 32, "/dev/nvidiactl");
+    snprintf(out[1], 32, "/dev/nvidia-uvm");
+    snprintf(out[2], 32, "/dev/nvidia%d", d->minor);
+    return 3;
+}
+
+static enum err_code add_nodes(const struct edits_config *c, const struct device *d, json_t *edits,
+                               struct err *err)
+{
+    char node[NODES_MAX][32];
+    size_t n = nodes_of(d, node);
+    enum err_code rc = E_OK;
     if (d->minor < 0)
         return err_set(err, E_CONFIG, "the driver does not tell which node belongs to %.50s",
                        d->uuid);
-    snprintf(card, sizeof(card), "/dev/nvidia%d", d->minor);
-    const char *const nodes[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", card};
-    enum err_code rc = E_OK;
-    for (size_t i = 0; rc == E_OK && i < ARRAY_LEN(nodes); i++)
-        rc = add_node(c->driver_root, nodes[i], edits, err);
+    for (size_t i = 0; rc == E_OK && i < n; i++)
+        rc = add_node(c->driver_root, node[i], edits, err);
+    return rc;
+}
+
+static enum err_code nvidia(const struct edits_config *c, const struct device *d, json_t *edits,
+                            struct err *err)
+{
+    enum err_code rc = add_nodes(c, d, edits, err);
     if (rc == E_OK && d->parent[0])
         rc = add_slice(c, d, edits, err);
     return rc == E_OK ? add_libraries(c->driver_root, d, edits, err) : rc;
@@ -108,15 +131,64 @@ static enum err_code nvidia(const struct edits_config *c, const struct device *d
 static enum err_code amd(const struct edits_config *c, const struct device *d, json_t *edits,
                          struct err *err)
 {
-    char card[32];
-    if (d->minor < 0)
-        return err_set(err, E_CONFIG, "%.50s has no render node", d->uuid);
-    snprintf(card, sizeof(card), "/dev/dri/renderD%d", d->minor);
-    enum err_code rc = add_node(c->driver_root, "/dev/kfd", edits, err);
-    if (rc == E_OK)
-        rc = add_node(c->driver_root, card, edits, err);
+    enum err_code rc = add_nodes(c, d, edits, err);
     json_object_set_new(edits, "sysfs", json_true());
     return rc;
+}
+
+/* ---- what to do about it ---- */
+
+enum node_state { NODE_GOOD, NODE_MISSING, NODE_CLOSED };
+
+static enum node_state nodes_state(const struct edits_config *c, const struct device *d)
+{
+    char node[NODES_MAX][32];
+    size_t n = nodes_of(d, node);
+    for (size_t i = 0; i < n; i++) {
+        char path[512];
+        struct stat st;
+        snprintf(path, sizeof(path), "%s%s", c->driver_root, node[i]);
+        if (stat(path, &st) != 0 || !S_ISCHR(st.st_mode))
+            return NODE_MISSING;
+        if ((st.st_mode & 0006) != 0006)
+            return NODE_CLOSED;
+    }
+    return NODE_GOOD;
+}
+
+static bool lacks_slice(const struct edits_config *c, const struct device *d)
+{
+    struct err err;
+    json_t *edits = edits_new();
+    bool lacks = d->parent[0] && add_slice(c, d, edits, &err) != E_OK;
+    json_decref(edits);
+    return lacks;
+}
+
+const char *driver_fix(const struct edits_config *c, const struct device *d)
+{
+    bool is_amd = d->environment == ENV_AMD;
+    enum node_state nodes = d->minor < 0 ? NODE_GOOD : nodes_state(c, d);
+    if (nodes == NODE_MISSING)
+        return is_amd
+                   ? "load the module amdgpu with compute (kfd), or name the folder above dev in "
+                     "OGPU_DRIVER_ROOT"
+                   : "make the driver's nodes: nvidia-modprobe -u -c=0 (one -c= a card), at each "
+                     "boot: deploy/systemd/ogpu-cards.service; or name the folder above dev in "
+                     "OGPU_DRIVER_ROOT";
+    if (nodes == NODE_CLOSED)
+        return is_amd ? "chmod 666 it; for good by a rule of udev's: MODE=\"0666\""
+                      : "chmod 666 it; for good: options nvidia NVreg_DeviceFileMode=0666 in "
+                        "/etc/modprobe.d";
+    if (d->minor < 0)
+        return is_amd ? "load the module amdgpu: it makes /dev/dri/renderD<N>"
+                      : "install NVML of the driver's version (libnvidia-ml.so.1)";
+    if (lacks_slice(c, d))
+        return "make the slice's nodes: nvidia-modprobe -f "
+               "/proc/driver/nvidia/capabilities/gpu<N>/mig/gi<N>/access, then the same with "
+               "ci<N>/access behind gi<N>";
+    return "install the driver's libraries in exactly its version (libcuda.so.<version>; Debian: "
+           "libcuda1), or name the folder above them in OGPU_DRIVER_ROOT";
 }
 
 enum err_code driver_edits(const struct edits_config *config, const struct device *d, json_t **out,

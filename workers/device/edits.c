@@ -25,6 +25,19 @@ enum err_code device_edits(const struct edits_config *config, const struct devic
     return E_OK;
 }
 
+const char *edits_fix(const struct edits_config *config, const struct device *d)
+{
+    struct err err;
+    json_t *edits = NULL;
+    enum err_code rc = cdi_edits(config, d, &edits, &err);
+    json_decref(edits);
+    return rc == E_NOT_FOUND
+               ? driver_fix(config, d)
+               : "write the specification anew (nvidia-ctk cdi generate --format=json "
+                 "--output=/etc/cdi/nvidia.json) with the standard hooks alone, or take its folder "
+                 "out of OGPU_CDI_DIRS: then the driver's own files serve";
+}
+
 json_t *edits_new(void)
 {
     return json_pack("{s:[], s:[], s:[], s:{}, s:b}", "nodes", "files", "links", "env", "sysfs", 0);
@@ -40,8 +53,8 @@ enum err_code edits_node(json_t *edits, const char *from, const char *to, struct
     /* Host root is nobody in the container, so only what everybody may do can be done there. */
     if ((st.st_mode & 0006) != 0006)
         return err_set(err, E_CONFIG,
-                       "device node %.80s is not open to everybody (mode %03o): chmod 666 it", from,
-                       (unsigned)st.st_mode & 0777);
+                       "device node %.110s is not open to everybody (mode %03o): chmod 666 it",
+                       from, (unsigned)st.st_mode & 0777);
     json_array_append_new(json_object_get(edits, "nodes"), json_pack("[s, s]", from, to));
     return E_OK;
 }

@@ -42,6 +42,12 @@ MUST_CHECK enum err_code cdi_edits(const struct edits_config *config, const stru
 MUST_CHECK enum err_code driver_edits(const struct edits_config *config, const struct device *d,
                                       json_t **out, struct err *err);
 
+/** What to do about a card that device_edits() refuses; static. */
+const char *edits_fix(const struct edits_config *config, const struct device *d);
+
+/** Likewise for driver_edits(): the first thing of the driver's that is missing or closed. */
+const char *driver_fix(const struct edits_config *config, const struct device *d);
+
 /** Empty edits; a new reference. */
 json_t *edits_new(void);
 
