@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The worker with the cards of a stand-in NVML, at the stand-in gateway: what happens to the driver while it runs.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Crew, until } from '../worker/crew.mjs';
 import { Gateway } from '../worker/gateway.mjs';
 import { drop, execute, worker } from '../worker/support.mjs';
-import { Machine, fake } from './support.mjs';
+import { Machine, fake, minors, node, probe, probeManifest } from './support.mjs';
 
 const first = 'GPU-0000-0';
 let crew;
@@ -36,6 +36,7 @@ test('of a card\'s fault and what follows from it in the same look, the fault co
         writeFileSync(`${event}.new`, xids.join(' '));
         renameSync(`${event}.new`, event);
     };
+    let freed = 0;
     const file = join(crew.work, 'devices', `${first}.json`);
     crew.start(gateway.url, real({ FAKE_NVML_EVENT: event }));
     await until(() => crew.events('working').length > 0, `the worker\n${crew.text}`);
@@ -46,7 +47,49 @@ test('of a card\'s fault and what follows from it in the same look, the fault co
         const text = await until(() => existsSync(file) && readFileSync(file, 'utf8'), `a quarantine for ${xid}\n${crew.text}`);
         assert.match(JSON.parse(text).text, new RegExp(`^XID ${xid}: `));
         assert.equal((await execute(worker, ['devices', 'clear', first], { OGPU_WORK_DIR: crew.work })).code, 0);
+        freed++;
+        await until(() => crew.events('device').filter((e) => e.was === 'quarantined').length === freed, `free again\n${crew.text}`);
     }
     assert.deepEqual(crew.events('device_quarantined').map((e) => e.why.split(':')[0]),
         ['XID 48', 'XID 62', 'XID 74', 'XID 79', 'XID 119']);
 });
+
+/* ---- what is promised ---- */
+
+const promised = () => gateway.log.filter((r) => r.path === '/v1/providers' && r.status === 201).map((r) => r.body.environments.join());
+const registrations = (source) => gateway.log.filter((r) => r.path.startsWith(`/v1/sources/${source.id}/registrations`) && r.status)
+    .map((r) => (r.method === 'PUT' ? r.body.environments.join() : `${r.method} ${r.status}`));
+const told = () => gateway.log.filter((r) => /heartbeat/.test(r.path) && r.body).at(-1)?.body.devices.map((d) => d.uuid).includes(first);
+
+for (const [name, away, back, env] of [
+    ['NVML that is installed later', (dir) => mkdirSync(join(dir, 'lib')), (dir) => {
+        copyFileSync(join(fake, 'nvml/libnvidia-ml.so.1'), join(dir, 'lib/new'));
+        renameSync(join(dir, 'lib/new'), join(dir, 'lib/libnvidia-ml.so.1'));
+    }, (dir) => ({ LD_LIBRARY_PATH: join(dir, 'lib') })],
+    ['a kernel module that is loaded later', (dir) => writeFileSync(join(dir, 'down'), ''), (dir) => rmSync(join(dir, 'down')),
+        (dir) => ({ FAKE_NVML_DOWN: join(dir, 'down') })],
+    ['a node that is made later', (dir) => rmSync(join(dir, 'root/dev/nvidia-uvm')),
+        (dir) => node(join(dir, 'root/dev/nvidia-uvm'), minors['nvidia-uvm']), () => ({})],
+]) {
+    test(`${name}: the cards are promised then, and sources registered anew`, async () => {
+        const [both, card] = [['cpu', 'nvidia'], ['nvidia']].map((environments) =>
+            gateway.publish(probeManifest('brief', { name: environments.join(' '), environments }), probe.archive));
+        away(machine.dir);
+        crew.start(gateway.url, real(env(machine.dir)));
+        await until(() => crew.events('working').length > 0, `the worker\n${crew.text}`);
+        assert.deepEqual([promised(), registrations(both), registrations(card)], [['cpu'], ['cpu'], []]);
+        back(machine.dir);
+        await until(() => registrations(card).length > 0 && told(), `cards\n${crew.text}`, 30000);
+        assert.deepEqual([promised(), registrations(both), registrations(card)],
+            [['cpu', 'cpu,nvidia'], ['cpu', 'cpu,nvidia'], ['nvidia']]);
+        // And what cannot be kept is taken back: the CPU's part stays.
+        rmSync(join(machine.root, 'dev/nvidia-uvm'));
+        await until(() => registrations(card).length > 1, `taken back\n${crew.text}`, 30000);
+        await until(() => registrations(both).length > 2, `taken back\n${crew.text}`, 30000);
+        assert.deepEqual([promised(), registrations(both), registrations(card)],
+            [['cpu', 'cpu,nvidia', 'cpu'], ['cpu', 'cpu,nvidia', 'cpu'], ['nvidia', 'DELETE 204']]);
+        node(join(machine.root, 'dev/nvidia-uvm'), minors['nvidia-uvm']);
+        await until(() => registrations(card).length > 2 && registrations(both).length > 3, `again\n${crew.text}`, 30000);
+        assert.equal(registrations(card).at(-1), 'nvidia');
+    });
+}

@@ -2,7 +2,8 @@
 /*
  * Three cards for machines without any: the calls of NVML that workers/device looks up, with its
  * types. The second has fallen off the bus; the third is cut into two slices. FAKE_NVML_EVENT names
- * a file: when it is there it holds XIDs, which happen once to the first card, in their order.
+ * a file: when it is there it holds XIDs, which happen once to the first card, in their order. While
+ * the file that FAKE_NVML_DOWN names is there, no kernel module is loaded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ static const struct card cards[] = {
 
 SAY(nvmlInit_v2, void)
 {
-    return 0;
+    const char *down = getenv("FAKE_NVML_DOWN");
+    return down && access(down, F_OK) == 0 ? 9 : 0; /* NVML_ERROR_DRIVER_NOT_LOADED */
 }
 
 SAY(nvmlShutdown, void)

@@ -164,6 +164,7 @@ export class Gateway {
     }
 
     async #registration(r, id) {
+        if (r.method === 'DELETE') return { status: 204 };
         const source = this.sources.find((s) => s.id === id);
         r.signer = await signerOf('Registration', { provider: this.address, manifest: `0x${source.manifest_hash}`, environments: maskOf(r.body.environments),
             nonce: BigInt(r.body.nonce), deadline: BigInt(r.body.deadline) }, r.body.signature);

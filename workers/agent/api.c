@@ -234,3 +234,11 @@ enum err_code api_register(struct api *api, struct err *err)
     api_reply_done(&reply);
     return rc;
 }
+
+enum err_code api_register_again(struct api *api, struct err *err)
+{
+    pthread_mutex_lock(&api->me->renewal);
+    enum err_code rc = api_register(api, err);
+    pthread_mutex_unlock(&api->me->renewal);
+    return rc;
+}

@@ -77,6 +77,11 @@ MUST_CHECK enum err_code api_persist(struct api *api, const struct api_request *
  * E_TIMEOUT otherwise. */
 MUST_CHECK enum err_code api_register(struct api *api, struct err *err);
 
+/** Register again while other threads call: those that meet the old token's end wait for the new
+ * one.
+ * @return as api_register() */
+MUST_CHECK enum err_code api_register_again(struct api *api, struct err *err);
+
 /** Milliseconds to wait before try number `n` (from 0): doubling from 250 ms to 15 s, of that a
  * random half to all. */
 int64_t api_backoff_ms(unsigned n);

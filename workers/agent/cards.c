@@ -9,6 +9,8 @@
 #include "workers/agent/slot.h"
 
 #define LOOK_PATIENCE_MS 5000
+#define OFFER_LOOKS      5     /* what can be promised is looked for once in so many looks, */
+#define OFFER_MS         10000 /* or after this time */
 
 static void look(struct cards *c)
 {
@@ -66,15 +68,31 @@ static struct timespec in(int64_t ms)
     return t;
 }
 
+/* The driver may come, and its nodes be made, long after this worker began. */
+static void look_for_offer(struct agent *a, int64_t *at)
+{
+    int64_t pace = a->options->device_ms * OFFER_LOOKS;
+    int64_t now = clock_mono_us();
+    bool due = now >= *at;
+    if (due) {
+        *at = now + (pace < OFFER_MS ? pace : OFFER_MS) * 1000;
+        device_finder_again(&a->cards.finder);
+    }
+    look(&a->cards);
+    if (due)
+        (void)cards_offer(a, false);
+}
+
 void *cards_main(void *arg)
 {
     struct agent *a = arg;
     struct cards *c = &a->cards;
+    int64_t offer_at = 0;
     pthread_mutex_lock(&c->mutex);
     while (!atomic_load(&a->over)) {
         c->hurry = false;
         pthread_mutex_unlock(&c->mutex);
-        look(c);
+        look_for_offer(a, &offer_at);
         struct timespec until = in(c->options->device_ms);
         pthread_mutex_lock(&c->mutex);
         c->looks++;
@@ -114,7 +132,9 @@ unsigned cards_offer(struct agent *a, bool tell)
 {
     static _Thread_local struct device_list list;
     book_cards(a->cards.book, &list);
-    return offer_environments(a->options, a->shop.rootless, &list, tell);
+    unsigned offer = offer_environments(a->options, a->shop.rootless, &list, tell);
+    atomic_store(&a->cards.offer, offer);
+    return offer;
 }
 
 /* ---- a slot's card ---- */

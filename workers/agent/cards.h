@@ -3,6 +3,7 @@
 #define WORKERS_AGENT_CARDS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "workers/device/book.h"
 #include "workers/options.h"
@@ -20,6 +21,7 @@ struct cards {
     pthread_cond_t changed;
     bool hurry; /**< somebody waits for a look */
     unsigned looks;
+    _Atomic unsigned offer; /**< what could be promised at the last look for it */
 };
 
 /** What a slot has of the cards. */
@@ -36,7 +38,8 @@ struct card_hold {
 MUST_CHECK enum err_code cards_open(struct agent *a, const struct options *o, struct err *err);
 void cards_close(struct cards *c);
 
-/** The thread: a look every OGPU_DEVICE_MS; faults stop their slot. @arg struct agent * */
+/** The thread: a look every OGPU_DEVICE_MS; faults stop their slot. Now and then it also looks for
+ * a driver that came late, and for what can be promised by now. @arg struct agent * */
 void *cards_main(void *arg);
 
 /** Have the thread see that the worker is over. */
@@ -46,7 +49,7 @@ void cards_wake(struct cards *c);
  * then. */
 void cards_look_now(struct cards *c);
 
-/** What this worker can promise now: offer_environments() of the book's cards. */
+/** What this worker can promise now: offer_environments() of the book's cards; kept in `offer`. */
 unsigned cards_offer(struct agent *a, bool tell);
 
 struct slot;

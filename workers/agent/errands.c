@@ -11,6 +11,7 @@
 
 #define PROVIDER_BEAT_S 30
 #define HURRY_US        1000000 /* a card's new state is told at once, but no oftener than this */
+#define OFFER_US        3000000 /* and so is a new promise */
 
 /* @return seconds until the next one. */
 static int64_t provider_beat(struct agent *a)
@@ -47,6 +48,27 @@ static void look_for_sources(struct agent *a)
         log_warn("sources_not_read", "why=%s", err.text);
 }
 
+/*
+ * What containers can be given here has changed: a driver came late, or its nodes went. The promise
+ * follows, the provider's first: sources may ask for no more than that.
+ *
+ * @return whether it is told
+ */
+static bool tell_offer(struct agent *a, unsigned offer)
+{
+    struct err err;
+    size_t added;
+    log_info("offer_changed", "was=%u is=%u", (unsigned)a->me.environments, offer);
+    a->me.environments = offer;
+    a->sources.environments = offer;
+    enum err_code rc = api_register_again(&a->errand_api, &err);
+    if (rc == E_OK)
+        rc = sources_register(&a->sources, &a->errand_api, &added, &err);
+    if (rc != E_OK)
+        log_warn("offer_not_told", "why=%s", err.text);
+    return rc == E_OK || rc == E_CONFIG; /* what is refused would be refused again */
+}
+
 static bool over(void *ctx)
 {
     struct agent *a = ctx;
@@ -60,7 +82,9 @@ void *errands_main(void *arg)
     int64_t provider_at = 0;
     int64_t hurry_at = 0;
     int64_t sources_at = clock_mono_us() + every_us;
+    int64_t offer_at = 0;
     unsigned told = 0;
+    bool offer_told = true;
     while (!atomic_load(&a->over)) {
         int64_t now = clock_mono_us();
         unsigned changes = book_changes(a->cards.book);
@@ -68,6 +92,12 @@ void *errands_main(void *arg)
             told = changes;
             hurry_at = now + HURRY_US;
             provider_at = now + provider_beat(a) * 1000000;
+        }
+        unsigned offer = a->cards.offer;
+        if (now >= offer_at && (!offer_told || offer != a->me.environments) &&
+            !atomic_load(&a->draining)) {
+            offer_told = tell_offer(a, offer);
+            offer_at = clock_mono_us() + OFFER_US;
         }
         if (now >= sources_at && sources_change(&a->sources) && !atomic_load(&a->draining)) {
             look_for_sources(a);

@@ -24,7 +24,7 @@ struct identity {
     struct address address;
     struct address master;
     struct eip712_domain domain;
-    unsigned environments; /**< mask of what this machine runs */
+    _Atomic unsigned environments; /**< mask of what this machine runs */
     pthread_mutex_t mutex;
     pthread_mutex_t
         renewal; /**< held while a token is renewed: a second renewal would void the first */

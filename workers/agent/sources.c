@@ -88,13 +88,13 @@ json_t *sources_claim(struct sources *s, bool top, bool *none)
     return a;
 }
 
-static bool is_known(const struct sources *s, struct uuid id)
+static struct source_known *known_of(const struct sources *s, struct uuid id)
 {
     for (size_t i = 0; i < s->known_count; i++) {
         if (uuid_eq(s->known[i].id, id))
-            return true;
+            return &s->known[i];
     }
-    return false;
+    return NULL;
 }
 
 static enum err_code put(struct api *api, const char *id, const json_t *manifest, unsigned mask,
@@ -201,31 +201,67 @@ struct walk {
     struct picks picks;
 };
 
+/* What we promised for this source and cannot keep any more. */
+static enum err_code take_back(struct walk *w, const char *id, struct source_known *k,
+                               unsigned offer, struct err *err)
+{
+    char path[128];
+    struct api_reply reply = {0};
+    struct err why;
+    snprintf(path, sizeof(path), "/v1/sources/%s/registrations/%s", id, w->api->me->provider);
+    struct api_request q = {.method = "DELETE", .path = path};
+    enum err_code rc = k->environments ? api_call(w->api, &q, &reply, &why) : E_OK;
+    int status = reply.status;
+    api_reply_done(&reply);
+    if (k->environments && (rc != E_OK || (status != 204 && status != 404)))
+        return err_set(err, E_PEER, "the registration to %s cannot be taken back: %d", id, status);
+    if (k->environments)
+        log_info("source_taken_back", "source=%s why=%s", id, err->text);
+    k->environments = 0;
+    k->offer = offer;
+    return E_OK;
+}
+
+static void remember(struct walk *w, const struct source_known *is, struct source_known *k)
+{
+    struct sources *s = w->s;
+    if (k) {
+        k->environments = is->environments;
+        k->offer = is->offer;
+    } else if (s->known_count < SOURCES_KNOWN_MAX) {
+        s->known[s->known_count] = *is;
+        s->known_count++; /* last: a reader sees whole rows */
+    }
+}
+
 /* One source of a list. Only the gateway's failure to answer is an error here. */
 static enum err_code consider(struct walk *w, const json_t *source, struct err *err)
 {
     struct sources *s = w->s;
     struct manifest m = {.compose = NULL};
     struct uuid id;
+    const unsigned offer = s->environments;
     const json_t *manifest = json_object_get(source, "manifest");
     const char *text = json_string_value(json_object_get(source, "id"));
-    if (text && !s->picking && id_parse(ID_SOURCE, text_of(text), &id) && is_known(s, id))
+    struct source_known *k =
+        text && id_parse(ID_SOURCE, text_of(text), &id) ? known_of(s, id) : NULL;
+    bool settled = k && k->offer == offer;
+    if (settled && !s->picking)
         return E_OK;
     enum err_code rc = sources_judge(s, source, w->api, &id, &m, err);
+    if (rc == E_CONFIG && k && !settled)
+        return take_back(w, text, k, offer, err);
     if (rc != E_OK)
         return rc;
     if (s->picking)
         weigh(s, &w->picks, id, &m);
-    if (is_known(s, id))
+    if (settled)
         return E_OK;
-    rc = put(w->api, text, manifest, m.environments & s->environments, err);
+    struct source_known is = {id, m.environments & offer, m.limits.card_memory_mb, offer};
+    rc = put(w->api, text, manifest, is.environments, err);
     if (rc != E_OK)
         return rc;
-    if (s->known_count < SOURCES_KNOWN_MAX) {
-        s->known[s->known_count] =
-            (struct source_known){id, m.environments & s->environments, m.limits.card_memory_mb};
-        s->known_count++; /* last: a reader sees whole rows */
-    }
+    remember(w, &is, k);
     (*w->added)++;
     log_info("source_registered", "source=%s name=%.*s", text, (int)m.name.n, m.name.s);
     return E_OK;

@@ -17,19 +17,21 @@
 /** A source that we are registered for. */
 struct source_known {
     struct uuid id;
-    unsigned environments;  /**< that we promised to run it in */
-    int64_t card_memory_mb; /**< that it wants of a card; 0: any */
+    _Atomic unsigned environments; /**< that we promised to run it in; 0: taken back */
+    int64_t card_memory_mb;        /**< that it wants of a card; 0: any */
+    unsigned offer; /**< what this machine ran when that was decided; the registering thread's */
 };
 
 /** Which sources this worker serves. */
 struct sources {
     char ids[SOURCES_MAX][ID_TEXT_MAX]; /**< of OGPU_SOURCES; none: all that fit */
     size_t count;
-    unsigned environments;      /**< what this machine runs; the caller sets it */
-    struct egress_terms egress; /**< what we agree to; the caller sets it */
-    bool picking;               /**< by predicate or by profit: claims name what was picked */
-    bool by_profit;             /**< OGPU_SOURCES=auto */
-    struct predicate predicate; /**< of OGPU_SOURCES_IF */
+    _Atomic unsigned environments; /**< what this machine runs; the caller sets it, before
+                                    * sources_register(), again when it changes */
+    struct egress_terms egress;    /**< what we agree to; the caller sets it */
+    bool picking;                  /**< by predicate or by profit: claims name what was picked */
+    bool by_profit;                /**< OGPU_SOURCES=auto */
+    struct predicate predicate;    /**< of OGPU_SOURCES_IF */
     struct earnings *earnings;
     struct power power;
     pthread_mutex_t mutex; /**< guards `picks` */
@@ -55,7 +57,7 @@ void sources_close(struct sources *s);
 
 /**
  * Sign and put a registration for every source that is meant, fits this machine and is not
- * registered yet.
+ * registered yet; and anew, or take it back, where what this machine runs has changed.
  *
  * @added  how many are new
  * @return E_CONFIG when a source of OGPU_SOURCES cannot be served; E_PEER, E_TIMEOUT

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "workers/device/cuda.h"
 #include "workers/device/nvml.h"
 #include "workers/device/simulate.h"
@@ -34,7 +35,7 @@ struct device device_unknown(unsigned environment)
 
 void device_finder_open(struct device_finder *f)
 {
-    f->nvml = f->simulate[0] ? NULL : nvml_open();
+    f->nvml = f->simulate[0] ? NULL : nvml_open(true);
     f->cuda = f->simulate[0] || f->nvml ? NULL : cuda_open();
     f->simulate_ns = 0;
 }
@@ -45,6 +46,20 @@ void device_finder_close(struct device_finder *f)
     cuda_close(f->cuda);
     f->nvml = NULL;
     f->cuda = NULL;
+}
+
+void device_finder_again(struct device_finder *f)
+{
+    if (f->simulate[0] || f->nvml)
+        return;
+    f->nvml = nvml_open(false);
+    if (f->nvml) {
+        log_info("driver_came", NULL);
+        cuda_close(f->cuda);
+        f->cuda = NULL;
+    } else if (!f->cuda) {
+        f->cuda = cuda_open();
+    }
 }
 
 enum err_code device_finder_scan(struct device_finder *f, struct device_list *out, struct err *err)

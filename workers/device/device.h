@@ -82,6 +82,9 @@ struct device_finder {
 void device_finder_open(struct device_finder *f);
 void device_finder_close(struct device_finder *f);
 
+/** Where no NVML was found: look for it again. A headless machine loads its driver late. */
+void device_finder_again(struct device_finder *f);
+
 /**
  * Look at the CPU and every card. What a driver does not tell stays unknown.
  *

@@ -49,7 +49,7 @@ static void listen_for_errors(struct nvml *n)
     }
 }
 
-struct nvml *nvml_open(void)
+struct nvml *nvml_open(bool tell)
 {
     void *lib = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!lib)
@@ -60,7 +60,8 @@ struct nvml *nvml_open(void)
         listen_for_errors(n);
         return n;
     }
-    log_warn("nvml_unusable", NULL);
+    if (tell)
+        log_warn("nvml_unusable", NULL);
     free(n);
     dlclose(lib);
     return NULL;

@@ -8,9 +8,13 @@
 
 struct nvml;
 
-/** Open it and listen for error events from now on. @return NULL where it is missing or unusable;
- * the second is logged. */
-struct nvml *nvml_open(void);
+/**
+ * Open it and listen for error events from now on.
+ *
+ * @tell    log it when it is there but unusable: its kernel module may still be loading
+ * @return  NULL where it is missing or unusable
+ */
+struct nvml *nvml_open(bool tell);
 void nvml_close(struct nvml *n);
 
 /**
