@@ -8,8 +8,9 @@
 #include "lib/err.h"
 
 /*
- * Is this tensor close enough to that one? For tensors of any size, in pieces, by any number of
- * threads or by a card: the answer has the same bits each time (core/compare_math.h says why).
+ * Is this tensor close enough to that one? No program asks yet: it is for deliveries in which
+ * providers must agree, and there is none so far. For tensors of any size, in pieces, by any number
+ * of threads or by a card: the answer has the same bits each time (core/compare_math.h says why).
  *
  * The order is fixed: element i belongs to chunk i / COMPARE_CHUNK and there to lane
  * i % COMPARE_LANES; a lane adds its elements one after another; the lanes of a chunk are added as
