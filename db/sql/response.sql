@@ -78,7 +78,8 @@ WITH c AS MATERIALIZED (
 ), g AS MATERIALIZED (
     SELECT c.*, t.id AS task, t.source_id AS source, t.account_id AS client, t.status, t.version, t.live, t.failures, t.reward, t.expires_at,
            floor(t.reward * t.fee_bps / 10000) AS fee, r.attempt_id AS attempt, r.state AS was,
-           COALESCE(t.status IN ('queued', 'running', 'verifying') AND r.state IN ('checking', 'passed'), false) AS counts
+           COALESCE(t.status IN ('queued', 'running', 'verifying') AND r.state IN ('checking', 'passed'), false) AS counts,
+           COALESCE(r.state = 'checking' AND NOT c.passed, false) AS refused
       FROM c LEFT JOIN response r ON r.id = c.response LEFT JOIN task t ON t.id = r.task_id
 ), s AS MATERIALIZED (
     -- Every response of these tasks, with this call's verdict applied.
@@ -94,9 +95,9 @@ WITH c AS MATERIALIZED (
      ORDER BY s.call, s.seq
 ), f AS MATERIALIZED (
     SELECT g.*, w.response AS winner, w.attempt AS winner_attempt, w.operator,
-           (g.counts AND g.was = 'checking' AND NOT g.passed AND w.call IS NULL) AS rejects,
-           (g.counts AND w.call IS NULL AND (g.was = 'checking')) AS noted,
-           (g.counts AND g.was = 'checking' AND NOT g.passed AND w.call IS NULL AND g.failures + 1 >= g.attempts_max AND g.live = 1) AS dies,
+           (g.counts AND g.refused AND w.call IS NULL) AS rejects,
+           (g.counts AND g.was = 'checking' AND w.call IS NULL) AS noted,
+           (g.counts AND g.refused AND w.call IS NULL AND g.failures + 1 >= g.attempts_max AND g.live = 1) AS dies,
            EXISTS (SELECT FROM s WHERE s.call = g.call AND s.state IN ('checking', 'passed')) AS pending
       FROM g LEFT JOIN w ON w.call = g.call
 ), n AS MATERIALIZED (
@@ -106,18 +107,18 @@ WITH c AS MATERIALIZED (
 ), ur AS (
     UPDATE response r
        SET state = CASE WHEN r.id = n.winner THEN 'accepted'
-                        WHEN n.winner IS NOT NULL AND NOT (r.id = n.response AND n.was = 'checking' AND NOT n.passed) THEN 'beaten'
-                        WHEN n.passed THEN 'passed' ELSE 'rejected' END,
-           reason = CASE WHEN r.id = n.response AND NOT n.passed THEN n.reason ELSE r.reason END, decided_at = n.at,
+                        WHEN n.refused AND r.id = n.response THEN 'rejected'
+                        WHEN n.winner IS NOT NULL THEN 'beaten' ELSE 'passed' END,
+           reason = CASE WHEN n.refused AND r.id = n.response THEN n.reason ELSE r.reason END, decided_at = n.at,
            check_until = CASE WHEN r.id = n.response AND n.passed AND n.winner IS NULL THEN n.at + n.wait_s * interval '1 second' ELSE r.check_until END
       FROM n WHERE r.task_id = n.task AND n.counts AND r.state IN ('checking', 'passed')
-       AND (n.winner IS NOT NULL OR r.id = n.response)
+       AND (n.winner IS NOT NULL OR (n.noted AND r.id = n.response))
 ), ua AS (
     UPDATE attempt a
        SET state = CASE WHEN a.id = n.winner_attempt THEN 'won'
-                        WHEN a.id = n.attempt AND n.was = 'checking' AND NOT n.passed THEN 'rejected' ELSE 'beaten' END, ended_at = n.at,
-           error_code = CASE WHEN a.id = n.attempt AND n.was = 'checking' AND NOT n.passed THEN 'rejected' END,
-           error_message = CASE WHEN a.id = n.attempt AND n.was = 'checking' AND NOT n.passed THEN n.reason END
+                        WHEN n.refused AND a.id = n.attempt THEN 'rejected' ELSE 'beaten' END, ended_at = n.at,
+           error_code = CASE WHEN n.refused AND a.id = n.attempt THEN 'rejected' END,
+           error_message = CASE WHEN n.refused AND a.id = n.attempt THEN n.reason END
       FROM n WHERE a.task_id = n.task AND n.counts AND a.state IN ('live', 'responded')
        AND (n.winner IS NOT NULL OR (n.rejects AND a.id = n.attempt))
 ), ut AS (
@@ -133,7 +134,7 @@ WITH c AS MATERIALIZED (
 ), ev AS (
     INSERT INTO task_event (task_id, seq, type, from_status, to_status, attempt_id, detail, at)
     SELECT task, version + 1, CASE WHEN winner IS NOT NULL THEN 'accepted' WHEN passed THEN 'passed' ELSE 'rejected' END, status, next,
-           COALESCE(winner_attempt, attempt), CASE WHEN NOT passed THEN reason END, at
+           COALESCE(winner_attempt, attempt), CASE WHEN rejects THEN reason END, at
       FROM n WHERE counts AND (winner IS NOT NULL OR noted)
 ), l AS (
     INSERT INTO ledger_entry (kind, ref, from_account, from_bucket, to_account, to_bucket, amount, at)

@@ -194,7 +194,7 @@ WITH c AS MATERIALIZED (
 SELECT call, CASE fate WHEN 'made' THEN 'ok' WHEN 'old' THEN old_outcome ELSE fate END AS outcome, fate = 'old' AS replayed FROM f ORDER BY call;
 
 -- name: task_expire
--- The keeper's: an open task past its expiry is refunded and its live attempts end without blame. A response received in
+-- The keeper's: an open task past its expiry is refunded and its live attempts lapse with it. A response received in
 -- time still gets its verdict first, however late that comes. Safe twice.
 -- class: write
 -- params: id uuid
