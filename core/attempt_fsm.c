@@ -6,7 +6,7 @@ static const struct attempt_edge edges[] = {
     {ATTEMPT_LIVE, ATTEMPT_EV_LOSE, ATTEMPT_BEATEN, BY_CHECKER},
     {ATTEMPT_LIVE, ATTEMPT_EV_FAIL, ATTEMPT_FAILED, BY_PROVIDER},
     {ATTEMPT_LIVE, ATTEMPT_EV_LAPSE, ATTEMPT_LAPSED, BY_KEEPER},
-    {ATTEMPT_LIVE, ATTEMPT_EV_RELEASE, ATTEMPT_RELEASED, BY_PROVIDER | BY_KEEPER | BY_CHAIN},
+    {ATTEMPT_LIVE, ATTEMPT_EV_RELEASE, ATTEMPT_RELEASED, BY_PROVIDER | BY_CHAIN},
     {ATTEMPT_RESPONDED, ATTEMPT_EV_WIN, ATTEMPT_WON, BY_CHECKER},
     {ATTEMPT_RESPONDED, ATTEMPT_EV_LOSE, ATTEMPT_BEATEN, BY_CHECKER | BY_CHAIN},
     {ATTEMPT_RESPONDED, ATTEMPT_EV_REJECT, ATTEMPT_REJECTED, BY_CHECKER},
@@ -43,34 +43,6 @@ bool attempt_has_penalty(enum attempt_state s)
     return (unsigned)s < ATTEMPT_STATE_COUNT && states[s].penalty;
 }
 
-/* Why there is no edge: what the provider is told. */
-static enum err_code refuse(enum attempt_state from, enum attempt_event event, struct err *err)
-{
-    if (!attempt_holds_slot(from))
-        return err_set(err, E_LEASE_LOST, "the attempt is %s", attempt_state_name(from));
-    if (from == ATTEMPT_RESPONDED && event != ATTEMPT_EV_LAPSE)
-        return err_set(err, E_ALREADY_RESPONDED, "the attempt has a response");
-    return err_set(err, E_INTERNAL, "%s does not happen to a %s attempt", attempt_event_name(event),
-                   attempt_state_name(from));
-}
-
-enum err_code attempt_next(enum attempt_state from, enum attempt_event event, enum task_actor actor,
-                           enum attempt_state *out, struct err *err)
-{
-    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
-        const struct attempt_edge *e = &edges[i];
-
-        if (e->from != from || e->event != event)
-            continue;
-        if ((e->actors & actor) == 0)
-            return err_set(err, E_SCOPE_DENIED, "%s of a %s attempt is not for this actor",
-                           attempt_event_name(event), attempt_state_name(from));
-        *out = e->to;
-        return E_OK;
-    }
-    return refuse(from, event, err);
-}
-
 const char *attempt_state_name(enum attempt_state s)
 {
     return (unsigned)s < ATTEMPT_STATE_COUNT ? states[s].name : "unknown";
@@ -79,17 +51,6 @@ const char *attempt_state_name(enum attempt_state s)
 const char *attempt_event_name(enum attempt_event e)
 {
     return (unsigned)e < ATTEMPT_EVENT_COUNT ? event_names[e] : "unknown";
-}
-
-bool attempt_state_parse(struct text s, enum attempt_state *out)
-{
-    for (size_t i = 0; i < ATTEMPT_STATE_COUNT; i++) {
-        if (text_is(s, states[i].name)) {
-            *out = (enum attempt_state)i;
-            return true;
-        }
-    }
-    return false;
 }
 
 const struct attempt_edge *attempt_edges(size_t *n)

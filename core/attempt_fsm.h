@@ -35,29 +35,17 @@ struct attempt_edge {
     unsigned actors; /**< mask of enum task_actor */
 };
 
-/**
- * Where an event leads.
- *
- * @return E_LEASE_LOST when the attempt has ended, E_ALREADY_RESPONDED for what only a live attempt
- *         may do, E_SCOPE_DENIED for another actor's edge, E_INTERNAL when there is no edge
- */
-MUST_CHECK enum err_code attempt_next(enum attempt_state from, enum attempt_event event,
-                                      enum task_actor actor, enum attempt_state *out,
-                                      struct err *err);
-
 /** live and responded hold a slot of the task. */
 bool attempt_holds_slot(enum attempt_state s);
 
-/** rejected, failed and lapsed count against the provider and the task's limit; others do not. */
+/** rejected, failed and lapsed count against the provider, and while the task is open against its
+ * limit; others do not. */
 bool attempt_has_penalty(enum attempt_state s);
 
 const char *attempt_state_name(enum attempt_state s);
 const char *attempt_event_name(enum attempt_event e);
 
-/** @return false for another word; `out` untouched. */
-bool attempt_state_parse(struct text s, enum attempt_state *out);
-
-/** All edges, for documents and tests; static. */
+/** All edges; static. A model, as task_edges is: each change of an attempt is one of these rows. */
 const struct attempt_edge *attempt_edges(size_t *n);
 
 #endif

@@ -54,28 +54,6 @@ bool task_is_open(enum task_status s)
     return s == TASK_QUEUED || s == TASK_RUNNING || s == TASK_VERIFYING;
 }
 
-enum err_code task_next(enum task_status from, enum task_event event, enum task_rest rest,
-                        enum task_actor actor, enum task_status *out, struct err *err)
-{
-    if (!task_is_open(from))
-        return err_set(err, E_TASK_CLOSED, "the task is %s", task_status_name(from));
-    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
-        const struct task_edge *e = &edges[i];
-
-        if (e->from != from || e->event != event || e->rest != rest)
-            continue;
-        if ((e->actors & actor) == 0)
-            return err_set(err, E_SCOPE_DENIED, "%s of a %s task is not for this actor",
-                           event_names[event], status_names[from]);
-        *out = e->to;
-        return E_OK;
-    }
-    if (event == TASK_EV_CANCEL && from != TASK_QUEUED)
-        return err_set(err, E_TASK_RUNNING, "the task is %s", status_names[from]);
-    return err_set(err, E_INTERNAL, "%s does not happen to a %s task", task_event_name(event),
-                   status_names[from]);
-}
-
 const char *task_status_name(enum task_status s)
 {
     return (unsigned)s < TASK_STATUS_COUNT ? status_names[s] : "unknown";
@@ -84,17 +62,6 @@ const char *task_status_name(enum task_status s)
 const char *task_event_name(enum task_event e)
 {
     return (unsigned)e < TASK_EVENT_COUNT ? event_names[e] : "unknown";
-}
-
-bool task_status_parse(struct text s, enum task_status *out)
-{
-    for (size_t i = 0; i < TASK_STATUS_COUNT; i++) {
-        if (text_is(s, status_names[i])) {
-            *out = (enum task_status)i;
-            return true;
-        }
-    }
-    return false;
 }
 
 const struct task_edge *task_edges(size_t *n)

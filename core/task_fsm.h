@@ -2,7 +2,6 @@
 #ifndef CORE_TASK_FSM_H
 #define CORE_TASK_FSM_H
 
-#include "lib/bytes.h"
 #include "lib/err.h"
 
 /** A task's status; names are stored in the database: append only. */
@@ -38,31 +37,20 @@ enum task_rest { TASK_REST_NONE, TASK_REST_LIVE, TASK_REST_CHECKING, TASK_REST_C
 /** Who causes an event; a mask in edges. */
 enum task_actor {
     BY_CLIENT = 1,
-    BY_PROVIDER = 2,
-    BY_CHECKER = 4, /**< the checks of a response, in any gateway */
+    BY_PROVIDER = 2, /**< its worker, or the gateway whose answer did not reach that */
+    BY_CHECKER = 4,  /**< the checks of a response, in any gateway */
     BY_KEEPER = 8,
     BY_CHAIN = 16 /**< what the indexer booked */
 };
 
+/** A change that may happen. */
 struct task_edge {
     enum task_status from;
     enum task_event event;
     enum task_rest rest;
     enum task_status to;
-    unsigned actors;
+    unsigned actors; /**< mask of enum task_actor */
 };
-
-/**
- * Where an event leads.
- *
- * @actor  exactly one
- * @out    written only on E_OK
- * @return E_TASK_CLOSED from a final status, E_TASK_RUNNING for a cancel of an attempted task,
- *         E_SCOPE_DENIED when the edge belongs to somebody else, E_INTERNAL when there is no edge
- */
-MUST_CHECK enum err_code task_next(enum task_status from, enum task_event event,
-                                   enum task_rest rest, enum task_actor actor,
-                                   enum task_status *out, struct err *err);
 
 /** queued, running and verifying are open. */
 bool task_is_open(enum task_status s);
@@ -71,10 +59,11 @@ bool task_is_open(enum task_status s);
 const char *task_status_name(enum task_status s);
 const char *task_event_name(enum task_event e);
 
-/** @return false for another word; `out` untouched. */
-bool task_status_parse(struct text s, enum task_status *out);
-
-/** All edges, for documents and tests; static. */
+/**
+ * All edges; static. The statements of db/sql decide, under their locks: this is the model that
+ * they are held to. tests/sql/play.test.mjs lets them play at random: each change that they make of
+ * a task is one of these rows, and each row is made by each of its actors.
+ */
 const struct task_edge *task_edges(size_t *n);
 
 #endif

@@ -38,43 +38,4 @@ MUST_CHECK enum err_code verify_response(const struct verify_in *in, struct aren
 /** The digest a provider signs for a response. */
 struct digest verify_digest(const struct verify_in *in);
 
-/* ---- who wins: one policy per delivery ---- */
-
-enum race_state { RACE_CHECKING, RACE_PASSED, RACE_REJECTED };
-
-/** One response of a race. */
-struct race_entry {
-    int32_t seq; /**< order of arrival, from the locked task row; unique */
-    enum race_state state;
-    int64_t received_us;
-};
-
-struct race {
-    const struct race_entry *entries; /**< any order */
-    size_t n;
-    int64_t now_us;
-    int64_t wait_us; /**< how long a pass waits for earlier checks, from their arrival */
-};
-
-enum delivery_act {
-    DELIVERY_NONE,  /**< no response passes: the task goes on */
-    DELIVERY_WAIT,  /**< decide again at `until_us`, or when a check ends */
-    DELIVERY_ACCEPT /**< `winner` is paid */
-};
-
-struct delivery_decision {
-    enum delivery_act act;
-    size_t winner;    /**< index into entries */
-    int64_t until_us; /**< of DELIVERY_WAIT */
-};
-
-/** How a task's delivery chooses among responses; client_confirm and consensus plug in here. */
-struct delivery_policy {
-    const char *name;
-    struct delivery_decision (*decide)(const struct race *race);
-};
-
-/** The policy of a stored delivery name; NULL for none. */
-const struct delivery_policy *delivery_policy(struct text name);
-
 #endif

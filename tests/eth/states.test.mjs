@@ -28,17 +28,22 @@ test('task.status', () => assert.deepEqual(check_of('task', 'status'), states.ta
 
 test('attempt.state', () => assert.deepEqual(check_of('attempt', 'state'), states.attempts));
 
-test('task.delivery names a policy', () => {
-    assert.deepEqual(check_of('task', 'delivery'), ['first_valid']);
-    assert.equal(states.first_valid, true);
-});
+/** The lists of words in statements, that `column` is tested to be in, when they hold `word`. */
+const lists_of = (pattern, column, word) => [...read(pattern).matchAll(new RegExp(`\\b${column} (?:NOT )?IN \\(([^)]*)\\)`, 'g'))]
+    .map((m) => [...m[1].matchAll(/'([a-z_]+)'/g)].map((w) => w[1])).filter((words) => words.includes(word));
 
 test('partial indexes and statements mean the same by open', () => {
-    const lists = [...read('{migrations,db/sql}/*.sql').matchAll(/\bstatus (?:NOT )?IN \(([^)]*)\)/g)]
-        .map((m) => [...m[1].matchAll(/'([a-z_]+)'/g)].map((w) => w[1]))
-        .filter((words) => words.includes('queued') && words.length < states.tasks.length);
+    const lists = lists_of('{migrations,db/sql}/*.sql', 'status', 'queued').filter((words) => words.length < states.tasks.length);
     assert.ok(lists.length > 5, 'there are such lists');
     for (const words of lists) assert.deepEqual(words, states.open);
+});
+
+test('statements mean the same by an attempt that holds a slot, and by one with blame', () => {
+    const slots = lists_of('db/sql/*.sql', 'state', 'live');
+    const blamed = lists_of('db/sql/*.sql', 'state', 'lapsed');
+    assert.ok(slots.length >= 3 && blamed.length >= 1, `${slots.length} and ${blamed.length} lists`);
+    for (const words of slots) assert.deepEqual(words, states.slots);
+    for (const words of blamed) assert.deepEqual(words, states.penalties);
 });
 
 test('the API says the same words', () => {
@@ -50,6 +55,7 @@ test('the API says the same words', () => {
         Object.values(v).forEach(walk);
     };
     walk(task);
+    assert.deepEqual(task.Delivery.enum, check_of('task', 'delivery'), 'a delivery that can be stored');
     const same = (words) => (list) => JSON.stringify(list) === JSON.stringify(words);
     assert.ok(enums.some(same(states.tasks)), 'an enum of all task states');
     walk(parse(readFileSync(`${root}/openapi/schemas/attempt.yaml`, 'utf8')));

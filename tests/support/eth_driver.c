@@ -321,6 +321,7 @@ static const struct {
     {"key_make", op_key_make},
     {"key_check", op_key_check},
     {"states", op_states},
+    {"edges", op_edges},
     {"tree_encode", op_tree_encode},
     {"tree_decode", op_tree_decode},
     {"upstream", op_upstream},

@@ -38,7 +38,7 @@ op_fn op_abi_call, op_abi_decode, op_abi_event, op_abi_topic, op_tx, op_merkle, 
 op_fn op_log, op_log_verify, op_close;
 
 /* eth_driver_text.c */
-op_fn op_canonical, op_sha256, op_key_make, op_key_check, op_states;
+op_fn op_canonical, op_sha256, op_key_make, op_key_check, op_states, op_edges;
 
 /* eth_driver_tree.c */
 op_fn op_tree_encode, op_tree_decode, op_upstream, op_upstream_call, op_upstream_call_read,

@@ -167,84 +167,6 @@ static void test_broken_rows_blame_nobody(void **state)
     assert_int_equal(verify(f), E_INTERNAL);
 }
 
-/* ---- first_valid ---- */
-
-#define MS 1000
-
-static struct delivery_decision decide(const struct race_entry *e, size_t n, int64_t now_us)
-{
-    struct race race = {e, n, now_us, 500 * MS};
-    const struct delivery_policy *p = delivery_policy(text_of("first_valid"));
-
-    assert_non_null(p);
-    /* cppcheck-suppress returnDanglingLifetime ; a decision holds an index, no pointer */
-    return p->decide(&race);
-}
-
-static void test_first_valid(void **state)
-{
-    struct race_entry e[] = {{3, RACE_PASSED, 300 * MS},
-                             {1, RACE_CHECKING, 100 * MS},
-                             {2, RACE_PASSED, 200 * MS},
-                             {4, RACE_CHECKING, 900 * MS}};
-    struct delivery_decision d = decide(e, 4, 400 * MS);
-
-    (void)state;
-    /* 1 is still being checked: 2 waits for it, but not longer than 500 ms from its arrival */
-    assert_int_equal(d.act, DELIVERY_WAIT);
-    assert_int_equal(d.until_us, 600 * MS);
-    assert_int_equal(decide(e, 4, 599 * MS).act, DELIVERY_WAIT);
-    d = decide(e, 4, 600 * MS);
-    assert_int_equal(d.act, DELIVERY_ACCEPT);
-    assert_int_equal(d.winner, 2); /* sequence 2; 4 is later and does not hold it up */
-    e[1].state = RACE_REJECTED;
-    d = decide(e, 4, 400 * MS);
-    assert_int_equal(d.act, DELIVERY_ACCEPT);
-    assert_int_equal(d.winner, 2);
-    e[1].state = RACE_PASSED;
-    assert_int_equal(decide(e, 4, 400 * MS).winner, 1);
-}
-
-static void test_nothing_passes_nothing_wins(void **state)
-{
-    const struct race_entry e[] = {{1, RACE_CHECKING, 0}, {2, RACE_REJECTED, 0}};
-
-    (void)state;
-    assert_int_equal(decide(e, 2, 10000 * MS).act, DELIVERY_NONE);
-    assert_int_equal(decide(e, 0, 0).act, DELIVERY_NONE);
-    assert_null(delivery_policy(text_of("lottery")));
-    assert_null(delivery_policy((struct text){NULL, 0}));
-}
-
-/* All races of up to four responses at three times: the winner passed, and no earlier one passed
- * or may still be waited for. */
-static void test_every_small_race(void **state)
-{
-    (void)state;
-    for (int code = 0; code < 81 * 3; code++) {
-        struct race_entry e[4];
-        int64_t now = 250 * MS + code / 81 * 300 * MS;
-        struct delivery_decision d;
-        int passed = 0;
-
-        for (int i = 0, c = code % 81; i < 4; i++, c /= 3) {
-            e[i] = (struct race_entry){4 - i, (enum race_state)(c % 3), (4 - i) * 100 * MS};
-            passed += e[i].state == RACE_PASSED;
-        }
-        d = decide(e, 4, now);
-        assert_int_equal(d.act == DELIVERY_NONE, passed == 0);
-        if (d.act == DELIVERY_WAIT)
-            assert_true(d.until_us > now);
-        if (d.act != DELIVERY_ACCEPT)
-            continue;
-        assert_int_equal(e[d.winner].state, RACE_PASSED);
-        for (int i = 0; i < 4; i++)
-            if (e[i].seq < e[d.winner].seq)
-                assert_true(e[i].state == RACE_REJECTED ||
-                            (e[i].state == RACE_CHECKING && e[i].received_us + 500 * MS <= now));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,9 +174,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_swapped_members_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signed_nonsense_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_rows_blame_nobody, setup, teardown),
-        cmocka_unit_test(test_first_valid),
-        cmocka_unit_test(test_nothing_passes_nothing_wins),
-        cmocka_unit_test(test_every_small_race),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
