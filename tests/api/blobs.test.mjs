@@ -6,32 +6,21 @@ import { readdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Sql } from '../support/sql.mjs';
-import '../support/judged.mjs';
-import { Stack, eventually } from '../support/stack.mjs';
-import { Provider, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
+import { expect, manifest, sha256 } from '../support/actors.mjs';
+import { eventually } from '../support/stack.mjs';
+import { World } from '../support/world.mjs';
 
-const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
 const MIB = 1 << 20;
 const QUOTA = 24 * MIB;
 const octets = { 'content-type': 'application/octet-stream' };
-let stack, sql, one, two, client;
+let w, stack, sql, one, two, client;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', {
-        L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_BLOB_QUOTA_BYTES: String(QUOTA),
-    });
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    one = `http://${stack.env.OGPU_GATEWAY_1}`;
-    two = `http://${stack.env.OGPU_GATEWAY_2}`;
-    client = await newClient(one, sql);
+    w = await World.up({ OGPU_BLOB_QUOTA_BYTES: String(QUOTA) });
+    ({ stack, sql, one, two } = w);
+    client = await w.client();
 });
-
-after(async () => {
-    await sql?.close();
-    await stack?.down();
-});
+after(() => w?.down());
 
 const on = (http, url) => Object.assign(Object.create(http), { url });
 const put = (http, bytes, query = '') => http.put(`/v1/blobs/${sha256(bytes)}${query}`, bytes, octets);
@@ -118,7 +107,7 @@ test('an upload that breaks off leaves nothing', async () => {
 });
 
 test('a quota bounds what one account holds, not what is there already', async () => {
-    const hoarder = await newClient(one, sql, 0n);
+    const hoarder = await w.client(0n);
     const first = randomBytes(QUOTA - 10);
     expect(await put(hoarder, first), 201);
     const more = await put(hoarder, randomBytes(11));
@@ -147,7 +136,7 @@ function announce(http, path, headers) {
 const stored = () => readdirSync(stack.env.OGPU_BLOB_DIR, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => statSync(join(f.parentPath ?? f.path, f.name)).size).reduce((a, b) => a + b, 0);
 
 test('the quota is judged before the bytes are read when their length is told', async () => {
-    const owner = await newClient(one, sql, 0n);
+    const owner = await w.client(0n);
     const first = randomBytes(QUOTA - MIB);
     expect(await put(owner, first), 201);
     const fits = pathOf(randomBytes(1));
@@ -160,12 +149,12 @@ test('the quota is judged before the bytes are read when their length is told', 
     assert.equal((await announce(owner, pathOf(first), { 'content-length': first.length, expect: '100-continue' })).status, 100, 'held already');
     const long = await announce(owner, fits, { 'content-length': 2 ** 32 + 1 });
     assert.deepEqual([long.status, long.json.code], [413, 'TOO_LARGE']);
-    const reader = await newClient(one, sql, 0n, 'account:read');
+    const reader = await w.client(0n, 'account:read');
     assert.equal((await announce(reader, fits, { 'content-length': MIB })).status, 403);
 });
 
 test('without a length no more than the quota has left is stored', async () => {
-    const owner = await newClient(one, sql, 0n);
+    const owner = await w.client(0n);
     expect(await put(owner, randomBytes(QUOTA - MIB)), 201);
     const was = stored();
     const rows = async () => Number((await sql.query('SELECT count(*) AS n FROM blob'))[0].n);
@@ -186,16 +175,12 @@ test('inputs are for live attempts, outputs for the client after the verdict, im
     const [input, image, output] = [randomBytes(100), randomBytes(100), randomBytes(100)];
     expect(await put(client, input), 201);
     expect(await put(client, image), 201);
-    const thief = await newClient(one, sql);
+    const thief = await w.client();
     assert.equal((await thief.get(pathOf(input))).status, 404);
     const theirs = await thief.post('/v1/sources', { manifest: manifest({ image: { digest: `sha256:${'ab'.repeat(32)}`, blob: sha256(image) } }) });
     assert.equal(theirs.json.code, 'BLOB_NOT_FOUND');
     const source = expect(await client.post('/v1/sources', { manifest: manifest({ image: { digest: `sha256:${'ab'.repeat(32)}`, blob: sha256(image) } }) }), 201);
-    const [p, q] = [new Provider(two, domain), new Provider(one, domain)];
-    for (const x of [p, q]) {
-        await x.register();
-        await x.offer(source);
-    }
+    const [p, q] = [await w.provider(source), await w.provider(source, one)];
     assert.ok((await q.get(pathOf(image))).bytes.equals(image));
     const body = { source: source.id, input: {}, reward: '1000000000000', input_blobs: [sha256(input)], racers: 1 };
     assert.equal((await thief.post('/v1/tasks', body)).json.code, 'BLOB_NOT_FOUND');
@@ -220,3 +205,5 @@ test('inputs are for live attempts, outputs for the client after the verdict, im
     assert.equal((await put(p, randomBytes(5), attempt)).json.code, 'LEASE_LOST');
     assert.equal((await p.get(pathOf(input))).status, 404);
 });
+
+test('every exchange fitted and the books are right', () => w.verify());

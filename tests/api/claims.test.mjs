@@ -1,50 +1,28 @@
 // SPDX-License-Identifier: MIT
 // Claims over two gateways with Redis up, flushed, full of garbage and away, and with a gateway killed: work is always found.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Sql, root } from '../support/sql.mjs';
-import '../support/judged.mjs';
-import { Stack, eventually, sleep } from '../support/stack.mjs';
-import { Provider, canonical, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
+import { Provider, canonical, expect, sha256 } from '../support/actors.mjs';
+import { eventually, sleep } from '../support/stack.mjs';
+import { World, domain } from '../support/world.mjs';
 
-const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
-const settings = { L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_LEASE_S: '4' };
-let stack, sql, one, two, client, source;
+let w, stack, sql, one, two, client, source;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', settings);
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    one = `http://${stack.env.OGPU_GATEWAY_1}`;
-    two = `http://${stack.env.OGPU_GATEWAY_2}`;
-    client = await newClient(one, sql);
-    source = expect(await client.post('/v1/sources', { manifest: manifest() }), 201);
+    w = await World.up({ OGPU_LEASE_S: '4' });
+    ({ stack, sql, one, two } = w);
+    client = await w.client();
+    source = await w.source(client);
 });
-
-after(async () => {
-    await sql?.close();
-    await stack?.down();
-});
+after(() => w?.down());
 
 const redis = (...words) => execFileSync('redis-cli', ['-u', stack.env.REDIS_URL, ...words], { encoding: 'utf8' }).trim();
 
-/** Runs shell functions of the stack on its folder. */
-function shell(script) {
-    const text = `set -u; . tools/stack/lib.sh; . tools/stack/services.sh; . tools/stack/ogpu.sh; stack_init "$1"; ${script}`;
-    const done = spawnSync('bash', ['-c', text, 'stack', stack.run], { cwd: root, env: { ...process.env, ...stack.env, ...settings }, encoding: 'utf8' });
-    assert.equal(done.status, 0, done.stdout + done.stderr);
-}
-
-async function worker(url = two) {
-    const p = new Provider(url, domain);
-    await p.register();
-    await p.offer(source);
-    return p;
-}
+const worker = (url) => w.provider(source, url);
 
 const submit = async (over = {}) => expect(await client.post('/v1/tasks', { source: source.id, input: {}, reward: '1000000000000', racers: 1, ...over }), 201);
 
@@ -165,7 +143,7 @@ test('a full Redis costs time, not work', async () => {
 
 test('without Redis the database finds, within two seconds', async () => {
     const p = await worker();
-    shell('stop redis');
+    w.shell('stop redis');
     await eventually(async () => /"redis":"failing"/.test((await client.get('/readyz')).bytes.toString()), 'Redis is missed', 10_000);
     assert.equal((await client.get('/readyz')).status, 200);
     const ms = [];
@@ -174,7 +152,7 @@ test('without Redis the database finds, within two seconds', async () => {
     }
     assert.ok(Math.max(...ms) <= 2000, ms.join(' '));
     const port = new URL(stack.env.REDIS_URL).port;
-    shell(`spawn redis TERM redis-server --bind 127.0.0.1 --port ${port} --save '' --appendonly no --dir "$RUN" --daemonize no`);
+    w.shell(`spawn redis TERM redis-server --bind 127.0.0.1 --port ${port} --save '' --appendonly no --dir "$RUN" --daemonize no`);
     await eventually(() => redis('EXISTS', 'ogpu:book') === '1', 'the book is whole again', 20_000);
     await pickUp(p);
 });
@@ -191,7 +169,7 @@ test('a killed gateway takes nothing with it', async () => {
     const outputs = [{ name: 'o', media_type: 'text/plain', size: 1, sha256: sha }];
     expect(await p.post(claim.urls.respond, await p.responseBody(claim, outputs)), 202);
     assert.equal(expect(await client.get(`${task.urls.self}?wait=20`), 200).status, 'succeeded');
-    shell(`export OGPU_GATEWAY_1=${stack.env.OGPU_GATEWAY_1} OGPU_PUBLIC_URL= OGPU_BLOB_DIR="$RUN/blobs" OGPU_DOCS_DIR=; start_gateway 1`);
+    w.shell(`export OGPU_GATEWAY_1=${stack.env.OGPU_GATEWAY_1} OGPU_PUBLIC_URL= OGPU_BLOB_DIR="$RUN/blobs" OGPU_DOCS_DIR=; start_gateway 1`);
     client.url = one;
 });
 
@@ -218,3 +196,5 @@ test('an orphaned check is adopted', async () => {
     });
     assert.equal(expect(await client.get(`${next.urls.self}?wait=20`), 200).status, 'succeeded');
 });
+
+test('every exchange fitted and the books are right', () => w.verify());

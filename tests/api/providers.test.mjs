@@ -1,35 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Signatures and tokens of providers, keys of clients: who may act, from when, until when.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { Sql } from '../support/sql.mjs';
-import '../support/judged.mjs';
-import { Stack, build, eventually } from '../support/stack.mjs';
-import { Http, Provider, expect, manifest, newClient } from '../support/actors.mjs';
+import { Http, Provider, expect } from '../support/actors.mjs';
+import { eventually } from '../support/stack.mjs';
+import { World, domain } from '../support/world.mjs';
 
-const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
-let stack, sql, one, two, client, source;
+let w, sql, one, two, client, source;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', {
-        L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`,
-    });
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    one = `http://${stack.env.OGPU_GATEWAY_1}`;
-    two = `http://${stack.env.OGPU_GATEWAY_2}`;
-    client = await newClient(one, sql);
-    source = expect(await client.post('/v1/sources', { manifest: manifest() }), 201);
+    w = await World.up();
+    ({ sql, one, two } = w);
+    client = await w.client();
+    source = await w.source(client);
 });
-
-after(async () => {
-    await sql?.close();
-    await stack?.down();
-});
+after(() => w?.down());
 
 const code = (reply) => reply.json?.code;
 const now = () => Math.floor(Date.now() / 1000);
@@ -133,25 +120,24 @@ test('a registration names one manifest and environments both sides have', async
 });
 
 test('a key does what its scopes say, until it is revoked', async () => {
-    const reader = await newClient(one, sql, 0n, 'tasks:read,account:read');
+    const reader = await w.client(0n, 'tasks:read,account:read');
     expect(await reader.get('/v1/account'), 200);
     const denied = await reader.post('/v1/tasks', { source: source.id, input: {}, reward: '1' });
     assert.equal(denied.status, 403);
     assert.equal(denied.json.code, 'SCOPE_DENIED');
-    const gateway = join(build, 'bin/ogpu-gateway');
-    for (const help of [['create', '--help'], ['-h']]) assert.match(execFileSync(gateway, ['key', ...help], { encoding: 'utf8' }), /^usage: ogpu-gateway key create /);
-    const listed = execFileSync(gateway, ['key', 'list', '--address', reader.account.address], { encoding: 'utf8' });
+    for (const help of [['create', '--help'], ['-h']]) assert.match(w.operator('key', ...help), /^usage: ogpu-gateway key create /);
+    const listed = w.operator('key', 'list', '--address', reader.account.address);
     assert.match(listed, new RegExp(`^${reader.keyId} .*active tasks:read,account:read test$`, 'm'));
     assert.ok(!listed.includes(reader.token));
-    execFileSync(gateway, ['key', 'revoke', reader.keyId]);
+    w.operator('key', 'revoke', reader.keyId);
     for (const url of [one, two]) {
         await eventually(async () => (await new Http(url, reader.token).get('/v1/account')).status === 401, 'the key ends', 3000);
     }
-    assert.match(execFileSync(gateway, ['key', 'list', '--address', reader.account.address], { encoding: 'utf8' }), /revoked/);
+    assert.match(w.operator('key', 'list', '--address', reader.account.address), /revoked/);
 });
 
 test('writes see a revoked key at once, whatever a cache says', async () => {
-    const writer = await newClient(one, sql);
+    const writer = await w.client();
     const submit = () => writer.post('/v1/tasks', { source: source.id, input: {}, reward: '1000000000000' });
     expect(await submit(), 201);
     await sql.query('UPDATE api_key SET revoked_at = ogpu_now() WHERE hint LIKE $1', [`%${writer.token.slice(-4)}`]); // no NOTIFY
@@ -161,7 +147,7 @@ test('writes see a revoked key at once, whatever a cache says', async () => {
 });
 
 test('no money, no task; the refusal is replayed too', async () => {
-    const poor = await newClient(one, sql, 10n ** 12n);
+    const poor = await w.client(10n ** 12n);
     const body = { source: source.id, input: {}, reward: (10n ** 12n + 1n).toString() };
     const first = await poor.post('/v1/tasks', body, { 'idempotency-key': 'poor' });
     assert.equal(first.status, 402);
@@ -173,3 +159,5 @@ test('no money, no task; the refusal is replayed too', async () => {
     assert.equal(dust.status, 422);
     assert.equal((await poor.post('/v1/withdrawals', { amount: (10n ** 12n).toString() })).status, 402);
 });
+
+test('every exchange fitted and the books are right', () => w.verify());

@@ -2,43 +2,24 @@
 // One whole task life over HTTP, two gateways on real PostgreSQL and Redis: what is done on one is seen on the other.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Sql } from '../support/sql.mjs';
-import '../support/judged.mjs';
-import { Stack, eventually } from '../support/stack.mjs';
-import { Provider, canonical, expect, manifest, newClient, sha256 } from '../support/actors.mjs';
+import { canonical, expect, sha256 } from '../support/actors.mjs';
+import { eventually } from '../support/stack.mjs';
+import { World } from '../support/world.mjs';
 
-const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
 const REWARD = 10n ** 15n;
-let stack, sql, one, two, client;
+let w, sql, two, client;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', {
-        L1_CHAIN_ID: String(domain.chainId), L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_LEASE_S: '3',
-    });
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    one = `http://${stack.env.OGPU_GATEWAY_1}`;
-    two = `http://${stack.env.OGPU_GATEWAY_2}`;
-    client = await newClient(one, sql);
+    w = await World.up({ OGPU_LEASE_S: '3' });
+    ({ sql, two } = w);
+    client = await w.client();
 });
-
-after(async () => {
-    await sql?.close();
-    await stack?.down();
-});
+after(() => w?.down());
 
 const onTwo = (http) => Object.assign(Object.create(http), { url: two });
 
-async function publish() {
-    return expect(await client.post('/v1/sources', { manifest: manifest() }), 201);
-}
-
-async function worker(source) {
-    const p = new Provider(two, domain);
-    await p.register();
-    await p.offer(source);
-    return p;
-}
+const publish = () => w.source(client);
+const worker = (source) => w.provider(source);
 
 const submit = (source, over = {}, headers = {}) =>
     client.post('/v1/tasks', { source: source.id, input: { b: 1, a: 'é' }, reward: REWARD.toString(), ...over }, headers);
@@ -161,7 +142,7 @@ test('cancel and expiry give the reward back', async () => {
 test('outputs are sealed before the verdict, tasks and blobs are their owner\'s', async () => {
     const source = await publish();
     const p = await worker(source);
-    const stranger = await newClient(one, sql, 0n);
+    const stranger = await w.client(0n);
     const task = expect(await submit(source), 201);
     assert.equal((await stranger.get(task.urls.self)).json.code, 'TASK_NOT_FOUND');
     const claim = expect(await p.claim(10), 200);
@@ -194,3 +175,5 @@ test('lists come in pages that no other list takes', async () => {
     assert.equal((await client.get(`/v1/sources?cursor=${next_cursor}`)).json.code, 'BAD_CURSOR');
     assert.equal((await client.get(`/v1/tasks?cursor=${next_cursor}x`)).json.code, 'BAD_CURSOR');
 });
+
+test('every exchange fitted and the books are right', () => w.verify());

@@ -1,41 +1,24 @@
 // SPDX-License-Identifier: MIT
 // How a race ends: the first that passes is paid less the fee, the others stop; too many failures give the money back.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Sql } from '../support/sql.mjs';
-import { Stack, build, eventually } from '../support/stack.mjs';
-import { Provider, expect, manifest, newClient } from '../support/actors.mjs';
+import { expect } from '../support/actors.mjs';
+import { eventually } from '../support/stack.mjs';
+import { World } from '../support/world.mjs';
 
-const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
 const REWARD = 10n ** 15n + 3n;
 const FEE = REWARD * 250n / 10_000n;
-let stack, sql, one, two, client, source;
+let w, sql, one, client, source;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', {
-        L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_ATTEMPTS_MAX: '2', OGPU_FEE_BPS: '250', OGPU_LEASE_S: '20',
-    });
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    one = `http://${stack.env.OGPU_GATEWAY_1}`;
-    two = `http://${stack.env.OGPU_GATEWAY_2}`;
-    client = await newClient(one, sql);
-    source = expect(await client.post('/v1/sources', { manifest: manifest() }), 201);
+    w = await World.up({ OGPU_ATTEMPTS_MAX: '2', OGPU_FEE_BPS: '250', OGPU_LEASE_S: '20' });
+    ({ sql, one } = w);
+    client = await w.client();
+    source = await w.source(client);
 });
+after(() => w?.down());
 
-after(async () => {
-    await sql?.close();
-    await stack?.down();
-});
-
-async function worker(url = two) {
-    const p = new Provider(url, domain);
-    await p.register();
-    await p.offer(source);
-    return p;
-}
+const worker = (url) => w.provider(source, url);
 
 const submit = async (over = {}) => expect(await client.post('/v1/tasks', { source: source.id, input: {}, reward: REWARD.toString(), ...over }), 201);
 const balances = async () => expect(await client.get('/v1/account'), 200).balances;
@@ -45,10 +28,7 @@ const earned = async (p) => {
     return BigInt(row.payable);
 };
 
-function audit() {
-    const done = spawnSync(join(build, 'bin/ogpu-auditor'), ['--quiet'], { env: { ...process.env, DATABASE_URL: stack.env.DATABASE_URL }, encoding: 'utf8' });
-    assert.equal(done.status, 0, done.stdout + done.stderr);
-}
+const audit = () => assert.equal(w.audit(), '');
 
 test('the first that passes is paid less the fee, the others are told to stop', async () => {
     const [p, q, r] = [await worker(), await worker(one), await worker()];
@@ -145,3 +125,5 @@ test('outputs beyond the limits of the source are rejected', async () => {
     assert.equal(expect(await client.get(`${task.urls.self}?wait=10`), 200).status, 'succeeded');
     audit();
 });
+
+test('every exchange fitted and the books are right', () => w.verify());

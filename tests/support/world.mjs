@@ -72,7 +72,8 @@ export class World {
         const w = new World();
         w.contract = new Contract(build);
         w.wrong = watch(w.contract);
-        w.stack = Stack.up('postgres migrate redis gateways', { ...settings, ...env });
+        w.settings = { ...settings, ...env };
+        w.stack = Stack.up('postgres migrate redis gateways', w.settings);
         w.sql = await Sql.open(w.stack.env.DATABASE_URL);
         await w.sql.write('cursor_begin', { name: 'chain', final_no: 10n ** 9n, start_no: 0n });
         w.one = `http://${w.stack.env.OGPU_GATEWAY_1}`;
@@ -101,10 +102,10 @@ export class World {
         await this.sql.write('book_deposited', { ...chainEvent(), address: Buffer.from(address.slice(2), 'hex'), amount: wei.toString() });
     }
 
-    /** An account the chain knows, with a deposit and a key of all scopes. */
-    async client(wei = 10n ** 20n) {
+    /** An account the chain knows, with a deposit and a key. @param {string} [scope] of the key; all when absent */
+    async client(wei = 10n ** 20n, scope = '') {
         const account = privateKeyToAccount(generatePrivateKey());
-        const client = this.key({ account, url: this.one });
+        const client = this.key({ account, url: this.one }, scope);
         await this.onChain(account.address);
         if (wei > 0n) {
             await this.deposit(account.address, wei);
@@ -166,7 +167,7 @@ export class World {
     /** Runs shell functions of the stack on its folder, such as `stop postgres`. */
     shell(script) {
         const text = `set -u; . tools/stack/lib.sh; . tools/stack/services.sh; . tools/stack/ogpu.sh; stack_init "$1"; ${script}`;
-        const done = spawnSync('bash', ['-c', text, 'stack', this.stack.run], { cwd: root, env: { ...process.env, ...this.stack.env, ...settings }, encoding: 'utf8' });
+        const done = spawnSync('bash', ['-c', text, 'stack', this.stack.run], { cwd: root, env: { ...process.env, ...this.stack.env, ...this.settings }, encoding: 'utf8' });
         assert.equal(done.status, 0, done.stdout + done.stderr);
     }
 
