@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* `ogpu-relayer signer`: holds the key and signs, over a unix socket, what its policy admits. */
-#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "eth/address.h"
@@ -17,6 +14,7 @@
 #include "lib/config.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "lib/unix_socket.h"
 #include "relayer/command.h"
 #include "relayer/key.h"
 #include "relayer/policy.h"
@@ -126,29 +124,6 @@ static void serve(struct server *s, int fd)
     close(fd);
 }
 
-static enum err_code listen_at(const char *path, int *out, struct err *err)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    mode_t before;
-    int fd;
-
-    if (strlen(path) >= sizeof(at.sun_path))
-        return err_set(err, E_CONFIG, "OGPU_SIGNER_SOCKET is too long a path");
-    memcpy(at.sun_path, path, strlen(path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unlink(path); /* of one that was killed */
-    before = umask(0177);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 16) != 0) {
-        umask(before);
-        if (fd >= 0)
-            close(fd);
-        return err_set(err, E_CONFIG, "'%s' cannot be listened on: errno %d", path, errno);
-    }
-    umask(before);
-    *out = fd;
-    return E_OK;
-}
-
 static enum err_code open_all(const struct options *o, struct server *s, int *fd, struct err *err)
 {
     enum err_code rc = key_load(o->key_file, o->password_file, &s->signer, err);
@@ -160,7 +135,7 @@ static enum err_code open_all(const struct options *o, struct server *s, int *fd
     if (rc == E_OK && (!wei_parse(text_of(o->value_max), &s->policy.value_max) ||
                        !wei_parse(text_of(o->cost_max), &s->policy.cost_max)))
         rc = err_set(err, E_CONFIG, "the signer's caps must be numbers of wei");
-    return rc == E_OK ? listen_at(o->socket, fd, err) : rc;
+    return rc == E_OK ? unix_listen(o->socket, fd, err) : rc;
 }
 
 int command_signer(int argc, char **argv)

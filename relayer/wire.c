@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "eth/address.h"
 #include "eth/rpc_shape.h"
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/unix_socket.h"
 
 #define WAIT_US 5000000
 
@@ -83,33 +83,16 @@ enum err_code wire_write_line(int fd, const json_t *v, struct err *err)
     return rc;
 }
 
-static enum err_code connect_to(const char *path, int *out, struct err *err)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd;
-
-    if (strlen(path) >= sizeof(at.sun_path))
-        return err_set(err, E_CONFIG, "the signer's socket path is too long");
-    memcpy(at.sun_path, path, strlen(path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return err_set(err, E_PEER, "no signer at '%s': errno %d", path, errno);
-    }
-    *out = fd;
-    return E_OK;
-}
-
 /* One question, taken over; @out a new reference */
 static enum err_code ask(const char *path, json_t *question, json_t **out, struct err *err)
 {
     struct buf line = {0};
+    struct err why;
     int fd = -1;
-    enum err_code rc = connect_to(path, &fd, err);
+    enum err_code rc = unix_connect(path, &fd, &why);
 
-    if (rc == E_OK)
-        rc = wire_write_line(fd, question, err);
+    rc = rc == E_OK ? wire_write_line(fd, question, err)
+                    : err_set(err, rc, "no signer at %.150s", why.text);
     if (rc == E_OK)
         rc = wire_read_line(fd, &line, err);
     if (rc == E_OK && json_parse((const char *)line.p, line.n, out, NULL) != E_OK)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createCipheriv, pbkdf2Sync, randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -145,6 +145,23 @@ test('a signer signs what its policy admits, and nothing else', async () => {
     assert.match((await ask(s, request())).error, /3 signatures an hour are used up/);
     const limits = readFileSync(`/proc/${s.child.pid}/limits`, 'utf8');
     assert.match(limits, /Max core file size +0 +0 /);
+});
+
+test('a signer takes the place of a dead one, and of nothing else', async () => {
+    const env = { OGPU_SETTLER_KEY_FILE: file(key) };
+    const first = signer(env);
+    const answers = () => ask(first, { op: 'address' });
+    await eventually(answers, 'the signer answers');
+    await refused({ ...env, OGPU_SIGNER_SOCKET: first.socket }, /cannot listen at .*: Address already in use/);
+    assert.ok((await answers()).address);
+    first.child.kill('SIGKILL');
+    await first.over;
+    assert.ok(lstatSync(first.socket).isSocket());
+    signer({ ...env, OGPU_SIGNER_SOCKET: first.socket });
+    await eventually(answers, 'its successor answers');
+    const own = file('nobody asked for this to go');
+    await refused({ ...env, OGPU_SIGNER_SOCKET: own }, /Address already in use/);
+    assert.equal(readFileSync(own, 'utf8'), 'nobody asked for this to go');
 });
 
 test('the relayer settles through a signer; without one it waits with an alarm', async () => {

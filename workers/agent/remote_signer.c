@@ -8,25 +8,15 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/hex.h"
 #include "lib/log.h"
+#include "lib/unix_socket.h"
 
 #define LINE_MAX_BYTES 160
 #define PATIENCE_US    5000000
-
-static bool place(const char *path, struct sockaddr_un *out)
-{
-    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(out->sun_path))
-        return false;
-    memcpy(out->sun_path, path, strlen(path) + 1);
-    return true;
-}
 
 /* A line without its end; false when none came whole in time. */
 static bool read_line(int fd, char out[LINE_MAX_BYTES])
@@ -56,15 +46,15 @@ static bool read_line(int fd, char out[LINE_MAX_BYTES])
 static enum err_code ask(const char *path, const char *line, size_t digits, uint8_t *out,
                          size_t size, struct err *err)
 {
-    struct sockaddr_un to;
     char text[LINE_MAX_BYTES] = "";
-    int fd = place(path, &to) ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
-    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-              send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line) &&
-              read_line(fd, text);
+    int fd = -1;
+    struct err why;
+    if (unix_connect(path, &fd, &why) != E_OK)
+        return err_set(err, why.code, "no answer from the signer at %.150s", why.text);
+    bool ok =
+        send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line) && read_line(fd, text);
     int saved = errno;
-    if (fd >= 0)
-        close(fd);
+    close(fd);
     if (!ok)
         return err_set(err, E_PEER, "no answer from the signer at %.100s: %s", path,
                        strerror(saved));
@@ -89,30 +79,6 @@ enum err_code remote_signer_sign(const char *path, struct digest digest, struct 
 }
 
 /* ---- the signer's side ---- */
-
-static enum err_code listen_at(const char *path, int *out, struct err *err)
-{
-    struct sockaddr_un at;
-    struct stat st;
-    if (!place(path, &at))
-        return err_set(err, E_CONFIG, "the socket's path is too long: %.100s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    /* one that a killed signer left answers nobody */
-    if (fd >= 0 && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-        connect(fd, (struct sockaddr *)&at, sizeof(at)) != 0 && errno == ECONNREFUSED)
-        unlink(path);
-    mode_t old = umask(0177);
-    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 16) == 0;
-    int saved = errno;
-    umask(old);
-    if (ok) {
-        *out = fd;
-        return E_OK;
-    }
-    if (fd >= 0)
-        close(fd);
-    return err_set(err, E_CONFIG, "cannot listen at %.100s: %s", path, strerror(saved));
-}
 
 static void serve_one(int fd, const struct signer *key)
 {
@@ -141,7 +107,7 @@ enum err_code remote_signer_serve(const char *path, const struct signer *key, st
 {
     int listener = -1;
     sigset_t set;
-    enum err_code rc = listen_at(path, &listener, err);
+    enum err_code rc = unix_listen(path, &listener, err);
     if (rc != E_OK)
         return rc;
     sigemptyset(&set);
