@@ -38,8 +38,8 @@ int main(int argc, char **argv)
     if (strcmp(word, SCRUB_WORD) == 0 && argc == 3)
         return device_scrub_main(argv[2]);
     signal(SIGPIPE, SIG_IGN);
-    if (strcmp(word, HELPER_WORD) == 0 && argc == 4)
-        return helper_main(argv[2], argv[3]);
+    if (strcmp(word, HELPER_WORD) == 0 && argc == 5)
+        return helper_main(argv[2], argv[3], argv[4]);
     if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0)
         return help();
     if (strcmp(word, "try") == 0)

@@ -103,6 +103,8 @@ const struct config_row options_agent[] = {
         "port of Prometheus metrics on 127.0.0.1; 0: none"),
     INT("OGPU_DEVICE_MS", device_ms, "2000", 50, 60000,
         "milliseconds between looks at the cards: faults, memory in use"),
+    TEXT("OGPU_KERNELS", kernels, "",
+         "the CUDA library, for simulated cards too; empty: ogpu-cuda.so beside this program"),
     LOCAL_ROWS,
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);

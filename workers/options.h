@@ -44,6 +44,7 @@ struct options {
     const char *cdi_dirs;
     const char *device_locks;
     int64_t device_ms;
+    const char *kernels;
     bool scrub;
 };
 

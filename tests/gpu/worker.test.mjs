@@ -139,10 +139,12 @@ test('what cannot be done in time is declined with the reason, once, and no chal
 });
 
 test('a CUDA library that is missing, or whose card is wrong, is said once; nothing is claimed', async () => {
-    for (const [OGPU_KERNELS, id, why] of [['/no/such/library.so', undefined, /no CUDA kernels/],
+    const file = join(process.env.OGPU_TEST_TMP, 'kernels.conf'); // as a worker is set up by its service
+    for (const [library, id, why] of [['/no/such/library.so', undefined, /no CUDA kernels/],
         [join(build, 'tests/gpu/paper-card.so'), 'GPU-this-is-no-uuid', /CUDA sees no card/]]) {
         const a = small(id && { uuid: id });
-        const w = await hire([a], { env: { OGPU_KERNELS } });
+        writeFileSync(file, `OGPU_KERNELS=${library}\n`);
+        const w = await hire([a], { env: { OGPU_CONFIG: file } });
         const said = await eventually(() => events('proof_declined').find((e) => e.uuid === a.uuid), 'declined');
         assert.match(said.why, why);
         assert.deepEqual(await challenges(a.uuid), []);

@@ -37,12 +37,13 @@ const freePort = () => new Promise((done) => {
 
 test('flags, then environment, then file, then defaults; each with its origin', async () => {
     const file = join(crew.dir, 'worker.conf');
-    writeFileSync(file, '# a worker\nOGPU_SLOTS=3\n\nOGPU_DRAIN_S = "7"\nOGPU_WARM_MB=5\n');
+    writeFileSync(file, '# a worker\nOGPU_SLOTS=3\n\nOGPU_DRAIN_S = "7"\nOGPU_WARM_MB=5\nOGPU_KERNELS=/opt/ogpu-cuda.so\n');
     const show = async (...args) => (await execute(worker, ['config', 'show', ...args], { OGPU_WARM_MB: '6', OGPU_CONFIG: file })).stdout;
     const text = await show('--origin', '--slots', '4');
     assert.match(text, /^OGPU_SLOTS=4 \(flag\)$/m);
     assert.match(text, /^OGPU_WARM_MB=6 \(environment\)$/m);
     assert.ok(text.includes(`OGPU_DRAIN_S=7 (file ${file}:4)\n`), text);
+    assert.ok(text.includes(`OGPU_KERNELS=/opt/ogpu-cuda.so (file ${file}:6)\n`), text);
     assert.match(text, /^OGPU_RUNTIME=crun \(default\)$/m);
     assert.match(await show(), /^OGPU_DRAIN_S=7$/m);
 });

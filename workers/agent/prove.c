@@ -2,7 +2,6 @@
 #include "workers/agent/prove.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -44,8 +43,8 @@ void prover_open(struct agent *a)
     struct err err;
     pthread_mutex_init(&p->mutex, NULL);
     api_open(&p->api, &a->gateways, &a->me, &a->stats);
-    p->simulated_too = getenv("OGPU_KERNELS") != NULL;
-    p->library = kernels_cuda(NULL, &k, &err) == E_OK;
+    p->simulated_too = a->options->kernels[0] != '\0';
+    p->library = kernels_cuda(a->options->kernels, &k, &err) == E_OK;
     if (!p->library)
         snprintf(p->why_no_library, sizeof(p->why_no_library), "%.199s", err.text);
     /* A place for each card before the first heartbeat's answer tells which are due. */
@@ -262,6 +261,7 @@ static bool attend(struct agent *a, const struct device *d, const struct wish *w
     book_call(a->cards.book, d->uuid, false);
     j.helper.stop = told_to_end;
     j.helper.ctx = &j;
+    j.helper.library = a->options->kernels;
     enum err_code rc = E_DRAINING;
     if (book_begin(a->cards.book, &j.lease, 0))
         rc = helper_start(&j.helper, w->twin ? HELPER_TWIN : HELPER_CUDA, d->uuid, &j.ops_per_s,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -31,13 +32,15 @@ static enum err_code launch(struct helper *h, enum helper_kind kind, const char 
                             int out, struct err *err)
 {
     char name[KERNELS_UUID_MAX];
+    char library[PATH_MAX];
     char program[] = "ogpu-worker";
     char word[] = HELPER_WORD;
     char twin[] = "c";
     char cuda[] = "cuda";
-    char *argv[] = {program, word, kind == HELPER_CUDA ? cuda : twin, name, NULL};
+    char *argv[] = {program, word, kind == HELPER_CUDA ? cuda : twin, name, library, NULL};
     posix_spawn_file_actions_t files;
     snprintf(name, sizeof(name), "%s", uuid);
+    snprintf(library, sizeof(library), "%s", h->library);
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, in, 0);
     posix_spawn_file_actions_adddup2(&files, out, 1);

@@ -22,7 +22,8 @@
  * or `no WHY` in place of any answer. It ends when its input does, and with its parent.
  */
 
-/** The word on the command line that makes this program such a process: HELPER_WORD KIND UUID. */
+/** The word on the command line that makes this program such a process, before the arguments of
+ * helper_main(). */
 #define HELPER_WORD "device-compute"
 
 enum helper_kind {
@@ -37,13 +38,14 @@ struct helper {
     struct buf held; /**< read, but not yet asked for */
     bool (*stop)(void *ctx);
     void *ctx;
+    const char *library; /**< for kernels_cuda() */
 };
 
 /**
  * Start one and wait until it is ready.
  *
- * @h          `stop` and `ctx` set by the caller: true ends every wait (E_DRAINING); the rest zero.
- *             To be ended with helper_end(), whatever this returns
+ * @h          `library`, `stop` and `ctx` set by the caller: a true stop() ends every wait
+ *             (E_DRAINING); the rest zero. To be ended with helper_end(), whatever this returns
  * @uuid       of the device; the only name by which it is chosen
  * @ops_per_s  of the small product: what the twin can do; says nothing of a card
  * @return     E_PEER with its reason when it cannot; E_TIMEOUT, E_IO
@@ -72,7 +74,7 @@ MUST_CHECK enum err_code helper_prove(struct helper *h, const struct gpu_proof_s
 MUST_CHECK enum err_code helper_open(struct helper *h, const uint32_t *at, int64_t until_us,
                                      struct buf *out, struct err *err);
 
-/** The process's main. @kind "c" or "cuda" */
-int helper_main(const char *kind, const char *uuid);
+/** The process's main. @kind "c" or "cuda" @library for kernels_cuda() */
+int helper_main(const char *kind, const char *uuid, const char *library);
 
 #endif

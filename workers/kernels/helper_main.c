@@ -192,7 +192,7 @@ static int serve(struct work *w)
     return 0;
 }
 
-int helper_main(const char *kind, const char *uuid)
+int helper_main(const char *kind, const char *uuid, const char *library)
 {
     struct work w = {.k = kernels_twin(), .uuid = uuid};
     char why[KERNELS_WHY_MAX] = "";
@@ -204,7 +204,7 @@ int helper_main(const char *kind, const char *uuid)
     /* A context on this device alone: the others' memory is not ours to touch. */
     if (!twin && setenv("CUDA_VISIBLE_DEVICES", uuid, 1) != 0)
         return 1;
-    if (!twin && kernels_cuda(NULL, &w.k, &err) != E_OK)
+    if (!twin && kernels_cuda(library, &w.k, &err) != E_OK)
         return refuse(err.text);
     errno = 0;
     if (twin && nice(NICE_TWIN) == -1 && errno != 0)

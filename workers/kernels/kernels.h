@@ -83,7 +83,7 @@ const struct kernels *kernels_twin(void);
 /**
  * The CUDA library, when it and a driver are there.
  *
- * @path  of the library; NULL: $OGPU_KERNELS, else ogpu-cuda.so beside the program
+ * @path  of the library; "": ogpu-cuda.so beside the program
  * @out   stays valid for the process's life
  * @return  E_IO with the reason
  */

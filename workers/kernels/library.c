@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "workers/kernels/kernels.h"
@@ -31,9 +30,7 @@ enum err_code kernels_cuda(const char *path, const struct kernels **out, struct 
     char own[4096];
     void *lib;
 
-    if (path == NULL)
-        path = getenv("OGPU_KERNELS");
-    if (path == NULL) {
+    if (path[0] == '\0') {
         enum err_code rc = beside(own, sizeof(own), err);
 
         if (rc != E_OK)
