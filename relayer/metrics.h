@@ -11,8 +11,8 @@ struct metrics;
 /** @at host:port, numeric. @return E_CONFIG */
 MUST_CHECK enum err_code metrics_start(const char *at, struct metrics **out, struct err *err);
 
-/** What is served from now on; copied. */
-void metrics_set(struct metrics *m, const struct buf *text);
+/** What is served from now on; taken over, for what was served before. */
+void metrics_set(struct metrics *m, struct buf *text);
 
 /** Ends the thread; NULL allowed. */
 void metrics_stop(struct metrics *m);

@@ -85,8 +85,6 @@ static void drain(struct agent *a)
     pthread_join(a->prover.thread, NULL);
     pthread_join(a->pulse, NULL);
     pthread_join(a->errands, NULL);
-    if (a->metrics_fd >= 0)
-        pthread_join(a->metrics, NULL);
     pthread_join(a->cards.thread, NULL);
 }
 
@@ -98,13 +96,14 @@ static enum err_code start(struct agent *a, struct err *err)
         if (rc == E_OK)
             a->slot_count++;
     }
+    if (rc == E_OK)
+        rc = metrics_start(a, err);
     if (rc != E_OK)
         return rc;
     if (pthread_create(&a->pulse, NULL, pulse_main, a) != 0 ||
         pthread_create(&a->errands, NULL, errands_main, a) != 0 ||
         pthread_create(&a->cards.thread, NULL, cards_main, a) != 0 ||
-        pthread_create(&a->prover.thread, NULL, prover_main, a) != 0 ||
-        (a->metrics_fd >= 0 && pthread_create(&a->metrics, NULL, metrics_main, a) != 0))
+        pthread_create(&a->prover.thread, NULL, prover_main, a) != 0)
         return err_set(err, E_INTERNAL, "no thread: %s", strerror(errno));
     for (unsigned i = 0; i < a->slot_count; i++) {
         if (pthread_create(&a->slots[i].thread, NULL, slot_main, &a->slots[i]) != 0)
@@ -155,10 +154,9 @@ static enum err_code prepare(struct agent *a, const struct options *o, struct er
 
 static void leave(struct agent *a)
 {
+    metrics_http_close(&a->metrics); /* first: it looks at what follows */
     for (unsigned i = 0; i < a->slot_count; i++)
         slot_close(&a->slots[i]);
-    if (a->metrics_fd >= 0)
-        close(a->metrics_fd);
     if (a->options) {
         warm_close(&a->warm);
         cards_close(&a->cards);
@@ -171,7 +169,7 @@ static void leave(struct agent *a)
 
 int command_agent(int argc, char **argv)
 {
-    static struct agent a = {.metrics_fd = -1};
+    static struct agent a = {.metrics = {.fd = -1}};
     struct options o = {0};
     struct err err = {0};
     sigset_t set = end_signals();
@@ -180,7 +178,7 @@ int command_agent(int argc, char **argv)
     if (rc == E_OK)
         rc = gateways_read(o.url, &a.gateways, &err);
     if (rc == E_OK)
-        rc = metrics_listen(o.metrics_port, &a.metrics_fd, &err);
+        rc = metrics_listen(&a, o.metrics_port, &err);
     if (rc == E_OK)
         rc = prepare(&a, &o, &err);
     if (rc == E_OK) {

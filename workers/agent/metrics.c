@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "workers/agent/metrics.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "lib/clock.h"
-
-#define REQUEST_MAX 4096
-#define PATIENCE_US 2000000
 
 /* One family of one sample. */
 static enum err_code sample(struct buf *out, const char *name, const char *type, const char *help,
@@ -47,8 +35,9 @@ static unsigned long long busy_slots(struct agent *a)
     return n;
 }
 
-enum err_code metrics_text(struct agent *a, struct buf *out, struct err *err)
+static enum err_code fill(void *ctx, struct buf *out, struct err *err)
 {
+    struct agent *a = ctx;
     size_t at_rest;
     int64_t held;
     const struct stats *s = &a->stats;
@@ -100,99 +89,16 @@ enum err_code metrics_text(struct agent *a, struct buf *out, struct err *err)
     return rc;
 }
 
-enum err_code metrics_listen(int64_t port, int *out, struct err *err)
+enum err_code metrics_listen(struct agent *a, int64_t port, struct err *err)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int on = 1;
-    *out = -1;
+    char at[32];
     if (port == 0)
         return E_OK;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 8) != 0) {
-        enum err_code rc =
-            err_set(err, E_CONFIG, "OGPU_METRICS_PORT %lld: %s", (long long)port, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
-    *out = fd;
-    return E_OK;
+    snprintf(at, sizeof(at), "127.0.0.1:%lld", (long long)port);
+    return metrics_http_open(&a->metrics, "OGPU_METRICS_PORT", at, err);
 }
 
-/* The request's first line, when all of its head has come. */
-static bool read_head(int fd, char text[REQUEST_MAX])
+enum err_code metrics_start(struct agent *a, struct err *err)
 {
-    size_t n = 0;
-    int64_t end = clock_mono_us() + PATIENCE_US;
-    while (n < REQUEST_MAX - 1) {
-        int64_t left = (end - clock_mono_us()) / 1000;
-        struct pollfd row = {.fd = fd, .events = POLLIN};
-        if (left <= 0 || poll(&row, 1, (int)left) != 1)
-            return false;
-        ssize_t got = recv(fd, text + n, REQUEST_MAX - 1 - n, 0);
-        if (got <= 0)
-            return false;
-        n += (size_t)got;
-        text[n] = '\0';
-        if (strstr(text, "\r\n\r\n"))
-            return true;
-    }
-    return false;
-}
-
-static void send_all(int fd, const uint8_t *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = send(fd, p, n, MSG_NOSIGNAL);
-        if (done <= 0)
-            return;
-        p += done;
-        n -= (size_t)done;
-    }
-}
-
-static void serve_one(struct agent *a, int fd)
-{
-    static const char wanted[] = "GET /metrics ";
-    struct err err = {0};
-    struct buf body = {.cap = 65536};
-    struct buf head = {.cap = 512};
-    char request[REQUEST_MAX];
-    if (read_head(fd, request)) {
-        bool known = strncmp(request, wanted, sizeof(wanted) - 1) == 0;
-        enum err_code rc = known ? metrics_text(a, &body, &err) : E_OK;
-        if (rc == E_OK)
-            rc = buf_printf(&head, &err,
-                            "HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4\r\n"
-                            "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-                            known ? "200 OK" : "404 Not Found", body.n);
-        if (rc == E_OK) {
-            send_all(fd, head.p, head.n);
-            send_all(fd, body.p, body.n);
-        }
-    }
-    buf_done(&body);
-    buf_done(&head);
-}
-
-void *metrics_main(void *arg)
-{
-    struct agent *a = arg;
-    while (!atomic_load(&a->over)) {
-        struct pollfd row = {.fd = a->metrics_fd, .events = POLLIN};
-        if (poll(&row, 1, 200) != 1)
-            continue;
-        /* cppcheck-suppress nullPointer ; both NULLs say that nobody asks who calls */
-        int fd = accept4(a->metrics_fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        struct timeval patience = {2, 0};
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        serve_one(a, fd);
-        close(fd);
-    }
-    return NULL;
+    return a->metrics.fd < 0 ? E_OK : metrics_http_start(&a->metrics, fill, a, err);
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "lib/metrics_http.h"
 #include "workers/agent/api.h"
 #include "workers/agent/cards.h"
 #include "workers/agent/prove.h"
@@ -61,8 +62,7 @@ struct agent {
     struct warm warm;
     struct gateways gateways;
     struct stats stats;
-    int metrics_fd; /**< listener on loopback; -1 */
-    pthread_t metrics;
+    struct metrics_http metrics;
     struct earnings earnings;
     struct sources sources;
     struct cards cards;
