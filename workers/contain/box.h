@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/outputs.h"
 #include "lib/bytes.h"
 #include "lib/err.h"
 
@@ -22,8 +23,7 @@
 #define BOX_ENV_MAX     192
 #define BOX_INPUTS_MAX  64
 #define BOX_CACHES_MAX  8
-#define BOX_OUTPUTS_MAX 65 /**< 64 files and output.json */
-#define BOX_NAME_MAX    129
+#define BOX_OUTPUTS_MAX (OUTPUTS_MAX + 1) /**< output.json too */
 #define BOX_REASON_MAX  256
 
 /** How the source is talked to; the manifest's `contract`. */
@@ -99,7 +99,7 @@ struct box_spec {
 
 /** One output: a read-only descriptor of bytes that nobody can change any more. */
 struct box_output {
-    char name[BOX_NAME_MAX];
+    char name[OUTPUT_NAME_MAX + 1];
     int fd;
     int64_t size;
 };

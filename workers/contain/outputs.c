@@ -35,23 +35,6 @@ const char *outputs_media_type(const char *name)
     return "application/octet-stream";
 }
 
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-bool outputs_name_ok(const char *name)
-{
-    size_t n = strlen(name);
-    if (n == 0 || n >= BOX_NAME_MAX || !is_word(name[0]))
-        return false;
-    for (size_t i = 1; i < n; i++) {
-        if (!is_word(name[i]) && name[i] != '.' && name[i] != '-')
-            return false;
-    }
-    return true;
-}
-
 /* A name of the source's making, safe to print. */
 static const char *shown(const char *name, char out[64])
 {
@@ -82,7 +65,7 @@ static int open_beneath(int dir, const char *name)
 static bool take(int dir, const char *name, const struct box_limits *limits, int64_t *total,
                  struct box_result *r)
 {
-    if (!outputs_name_ok(name)) {
+    if (!output_name_ok(text_of(name))) {
         refuse(r, BOX_BAD_OUTPUT, name, "has a name that cannot be carried");
         return false;
     }
@@ -112,7 +95,7 @@ static bool take(int dir, const char *name, const struct box_limits *limits, int
         return false;
     }
     struct box_output *o = &r->outputs[r->output_count++];
-    memcpy(o->name, name, strlen(name) + 1); /* outputs_name_ok() measured it */
+    memcpy(o->name, name, strlen(name) + 1); /* output_name_ok() measured it */
     o->fd = fd;
     o->size = st.st_size;
     return true;

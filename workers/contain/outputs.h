@@ -10,8 +10,8 @@
 
 /**
  * Open every file that the source left in a folder, as data nobody trusts: openat2 beneath the
- * folder without links, regular files with one name only, names of `^[A-Za-z0-9_][A-Za-z0-9_.-]*$`
- * up to 128 characters, sizes and count within the limits.
+ * folder without links, regular files with one name only, names that output_name_ok() takes, sizes
+ * and count within the limits.
  *
  * @r      outputs are added; on a violation `end` and `reason` are set (BOX_BAD_OUTPUT,
  * BOX_OUTPUT_LIMIT)
@@ -19,9 +19,6 @@
  */
 MUST_CHECK enum err_code outputs_collect(int dir_fd, const struct box_limits *limits,
                                          struct box_result *r, struct err *err);
-
-/** Whether a file may carry this name. */
-bool outputs_name_ok(const char *name);
 
 /** `image/png` and so on by the name's ending; `application/octet-stream` for others; static. */
 const char *outputs_media_type(const char *name);
