@@ -100,19 +100,6 @@ enum err_code wei_add(struct wei a, struct wei b, struct wei *out, struct err *e
     return E_OK;
 }
 
-enum err_code wei_sub(struct wei a, struct wei b, struct wei *out, struct err *err)
-{
-    mp_limb_t x[LIMBS];
-    mp_limb_t y[LIMBS];
-
-    load(&a, x);
-    load(&b, y);
-    if (mpn_sub_n(x, x, y, LIMBS) != 0)
-        return err_set(err, E_RANGE, "the difference is below 0 wei");
-    *out = store(x);
-    return E_OK;
-}
-
 enum err_code wei_fee(struct wei amount, uint32_t bps, struct wei *out, struct err *err)
 {
     mp_limb_t x[LIMBS + 1];

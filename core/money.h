@@ -30,9 +30,8 @@ struct wei wei_from_u64(uint64_t n);
 bool wei_is_zero(struct wei w);
 /** -1, 0, 1 as a < b, a = b, a > b. */
 int wei_cmp(struct wei a, struct wei b);
-/** @return E_RANGE beyond 2^256 - 1 (add), below 0 (sub). */
+/** @return E_RANGE beyond 2^256 - 1 */
 MUST_CHECK enum err_code wei_add(struct wei a, struct wei b, struct wei *out, struct err *err);
-MUST_CHECK enum err_code wei_sub(struct wei a, struct wei b, struct wei *out, struct err *err);
 /**
  * The fee on an amount, rounded down.
  *

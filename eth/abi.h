@@ -11,14 +11,10 @@
  * The part of the contract ABI that our contracts need: uintN, address, bool, bytesN, bytes and
  * bytes32[]. Types come from the signature's own text, so that text is the only table.
  */
-#define ABI_VAULT_DEPOSIT    "deposit(address)"
-#define ABI_VAULT_REGISTER   "register(address)"
-#define ABI_VAULT_ID_OF      "idOf(address)"
 #define ABI_VAULT_ACCOUNT_OF "accountOf(uint32)"
 #define ABI_VAULT_DEPOSITED  "deposited(uint32)"
 #define ABI_VAULT_TOTAL      "totalDeposited()"
 #define ABI_SETTLE           "settle(uint64,uint64,bytes32,bytes32,bytes)"
-#define ABI_CLAIM_PAYOUT     "claimPayout(uint64,bytes,uint8,bytes32[])"
 #define ABI_CLAIMED          "claimed(uint32)"
 #define ABI_ROOT_OF          "rootOf(uint64)"
 #define ABI_DELAY            "delay()"

@@ -19,7 +19,6 @@
 
 struct http_client {
     CURL *curl;
-    const char *ca_file;
 };
 
 /* What the callbacks of one call share. */
@@ -61,11 +60,6 @@ struct http_client *http_client_new(void)
     if (!c->curl)
         abort();
     return c;
-}
-
-void http_client_trust(struct http_client *c, const char *ca_file)
-{
-    c->ca_file = ca_file;
 }
 
 void http_client_free(struct http_client *c)
@@ -243,8 +237,6 @@ static void set_options(const struct http_client *c, const struct http_call *cal
     curl_easy_setopt(h, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(h, CURLOPT_HEADERDATA, t);
-    if (c->ca_file)
-        curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_file);
     if (call->public_only) {
         curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L); /* kept ones were not judged */
         curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_public);

@@ -47,9 +47,6 @@ struct http_reply {
 /** A client that trusts the system's roots. Aborts only on memory. */
 struct http_client *http_client_new(void);
 
-/** Trust the certificates of this PEM file instead. Borrowed until the client is freed. */
-void http_client_trust(struct http_client *c, const char *ca_file);
-
 /** Close its connections; NULL allowed. */
 void http_client_free(struct http_client *c);
 

@@ -253,11 +253,6 @@ void op_defer(struct op *op, void (*run)(void *arg), void *arg)
     request_defer(request_of(op), run, arg);
 }
 
-struct text op_query(const struct op *op)
-{
-    return op->request->query;
-}
-
 int64_t op_content_length(const struct op *op)
 {
     return op->request->guard.chunked ? -1 : op->request->guard.content_length;
@@ -307,11 +302,6 @@ void op_fire(struct app *app, enum sql_id stmt, const void *in, size_t in_size, 
         .done = fire_done,
     };
     db_submit(app->lanes, call);
-}
-
-void app_queue_post(struct app *app, void (*work)(struct queue *queue, void *ctx), void *ctx)
-{
-    queue_post(app->queue, work, ctx);
 }
 
 struct uuid app_new_id(struct app *app)

@@ -97,10 +97,6 @@ enum op_next op_fail_word(struct op *op, struct text word);
 /** Answer with JSON; takes `body_stolen`. */
 enum op_next op_json(struct op *op, int status, json_t *body_stolen);
 
-/** Answer with JSON and a strong ETag; 304 when If-None-Match names it. `tag` is text that changes
- * with the resource. */
-enum op_next op_json_tagged(struct op *op, json_t *body_stolen, const char *tag);
-
 /** Answer without a body (204). */
 enum op_next op_empty(struct op *op, int status);
 
@@ -150,10 +146,6 @@ enum op_next op_pool(struct op *op, void (*work)(struct op *op), op_step then);
 struct queue;
 enum op_next op_queue(struct op *op, void (*work)(struct op *op, struct queue *queue),
                       op_step then);
-
-/** Post queue work nobody waits for; `work` owns `ctx`. Any thread. Dropped when Redis is away: the
- * keeper's resync repairs. */
-void app_queue_post(struct app *app, void (*work)(struct queue *queue, void *ctx), void *ctx);
 
 /**
  * Wait until one of the topics rings, a second has passed, or the deadline.

@@ -169,14 +169,6 @@ enum op_next op_tagged(struct op *op, int status, const void *p, size_t n, const
     return op_bytes(op, status, p, n, type);
 }
 
-enum op_next op_json_tagged(struct op *op, json_t *body_stolen, const char *tag)
-{
-    struct text body = json_text(body_stolen, op->arena);
-
-    json_decref(body_stolen);
-    return op_tagged(op, 200, body.s, body.n, JSON_TYPE, tag);
-}
-
 enum op_next op_empty(struct op *op, int status)
 {
     set_body(request_of(op), status, NULL, 0, NULL);

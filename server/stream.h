@@ -31,9 +31,6 @@ int64_t op_content_length(const struct op *op);
  */
 void op_defer(struct op *op, void (*run)(void *arg), void *arg);
 
-/** The query as it came, without `?`; empty when there was none. */
-struct text op_query(const struct op *op);
-
 /* The server's side; HTTP thread. */
 
 struct request;

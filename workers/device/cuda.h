@@ -12,8 +12,6 @@ typedef int cuda_device;
 typedef void *cuda_context;
 typedef unsigned long long cuda_pointer;
 
-#define CUDA_OUT_OF_MEMORY 2
-
 /** The calls that are used; the symbols carry their ABI version. 0 is success. */
 struct cuda_calls {
     int (*init)(unsigned);

@@ -62,9 +62,8 @@ static void test_every_power_of_ten_and_its_neighbours(void **state)
         memset(nines, '9', (size_t)k);
         nines[k] = '\0';
         expect_text(wei(text), text);
-        assert_int_equal(wei_sub(wei(text), one, &x, NULL), E_OK);
-        expect_text(x, nines);
-        assert_int_equal(wei_add(x, one, &x, NULL), E_OK);
+        expect_text(wei(nines), nines);
+        assert_int_equal(wei_add(wei(nines), one, &x, NULL), E_OK);
         expect_text(x, text);
         text[k] = '1';
         assert_int_equal(wei_add(x, one, &x, NULL), E_OK);
@@ -95,12 +94,9 @@ static void test_sums_refuse_to_wrap(void **state)
 
     (void)state;
     assert_int_equal(wei_add(max, one, &x, &err), E_RANGE);
-    assert_int_equal(wei_sub(wei("0"), one, &x, &err), E_RANGE);
     assert_true(x.limb[0] == 7);
     assert_int_equal(wei_add(max, wei("0"), &x, NULL), E_OK);
     assert_int_equal(wei_cmp(x, max), 0);
-    assert_int_equal(wei_sub(max, max, &x, NULL), E_OK);
-    assert_true(wei_is_zero(x));
 }
 
 static void test_order(void **state)
