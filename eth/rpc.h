@@ -63,19 +63,6 @@ int64_t rpc_error_code(const struct rpc *r);
 MUST_CHECK enum err_code rpc_call(struct rpc *r, const char *method, json_t *params, json_t **out,
                                   struct err *err);
 
-/** One call of a batch. */
-struct rpc_item {
-    const char *method;
-    json_t *params; /**< taken over */
-    json_t *result; /**< out: a new reference; NULL when this item was answered with an error */
-    int64_t error;  /**< out: code of its error object, 0 for none */
-};
-
-/** Several calls in one request; answers may come in any order. Results are the caller's to free.
- */
-MUST_CHECK enum err_code rpc_batch(struct rpc *r, struct rpc_item *items, size_t n,
-                                   struct err *err);
-
 #define RPC_TAG_MAX 24
 
 /** "0x1a" for a block number, into `out` (RPC_TAG_MAX bytes). */

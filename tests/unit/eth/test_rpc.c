@@ -231,56 +231,6 @@ static void test_receipts_and_transactions(void **state)
     assert_int_equal(rpc_transaction(rpc, hash, arena, &tx, &err), E_NOT_FOUND);
 }
 
-static void test_batches(void **state)
-{
-    struct rpc_item items[3] = {{.method = "a"}, {.method = "b"}, {.method = "c"}};
-
-    (void)state;
-    for (int i = 0; i < 3; i++)
-        items[i].params = json_array();
-    peer_say(peer, "[{\"id\":3,\"result\":30},{\"id\":1,\"result\":null},"
-                   "{\"id\":2,\"error\":{\"code\":-5,\"message\":\"no\"}}]");
-    assert_int_equal(rpc_batch(rpc, items, 3, &err), E_OK);
-    assert_true(json_is_null(items[0].result));
-    assert_null(items[1].result);
-    assert_int_equal(items[1].error, -5);
-    assert_int_equal(json_integer_value(items[2].result), 30);
-    json_decref(items[0].result);
-    json_decref(items[2].result);
-}
-
-static void test_bad_batches(void **state)
-{
-    static const char *const bad[] = {
-        "[]",
-        "[{\"id\":%1$d,\"result\":1}]",
-        "[{\"id\":%1$d,\"result\":1},{\"id\":%1$d,\"result\":1}]", /* twice */
-        "[{\"id\":%1$d,\"result\":1},{\"id\":777,\"result\":1}]",
-        "[{\"id\":%1$d,\"result\":1},{\"id\":%2$d}]",
-        "[{\"id\":%1$d,\"result\":1},5]",
-        "{\"id\":%1$d,\"error\":{\"code\":-1,\"message\":\"no batches\"}}",
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct rpc_item items[2] = {{.method = "a", .params = json_array()},
-                                    {.method = "b", .params = json_array()}};
-        char text[256];
-        int first = (int)(2 * i) + 1;
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the forms are the rows above */
-        snprintf(text, sizeof(text), bad[i], first, first + 1);
-#pragma GCC diagnostic pop
-        peer_say(peer, text);
-        if (rpc_batch(rpc, items, 2, &err) != E_PEER)
-            fail_msg("%s was accepted", text);
-        assert_null(items[0].result);
-        assert_null(items[1].result);
-    }
-    assert_int_equal(rpc_batch(rpc, NULL, 0, &err), E_OK);
-}
-
 static void test_fees(void **state)
 {
     uint64_t base;
@@ -347,8 +297,6 @@ int main(void)
         T(test_silence_costs_the_timeout),
         T(test_blocks),
         T(test_receipts_and_transactions),
-        T(test_batches),
-        T(test_bad_batches),
         T(test_fees),
         T(test_state),
     };
