@@ -7,7 +7,7 @@
 static enum op_next answer(struct op *op)
 {
     const struct in_list_registrations *in = op->in;
-    const struct sql_registration_get_row *rows = op->rows;
+    const struct sql_registration_list_row *rows = op->rows;
     size_t n = op->n_rows < (size_t)in->limit ? op->n_rows : (size_t)in->limit;
     struct json_out *o;
 

@@ -11,11 +11,11 @@ static enum op_next answer(struct op *op)
     struct json_out *o = json_out_new(op->arena);
     const struct sql_registration_put *call = op->state;
     const struct sql_registration_put_row *row = op->rows;
-    struct sql_registration_get_row r;
+    struct sql_registration_list_row r;
 
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
-    r = (struct sql_registration_get_row){
+    r = (struct sql_registration_list_row){
         .provider = call->provider,
         .address = address_bytes(op, op->who.address),
         .environments = call->environments,

@@ -47,7 +47,7 @@ void view_source(struct json_out *o, const char *name, const struct sql_source_g
 }
 
 void view_registration(struct json_out *o, const char *name, struct uuid source,
-                       const struct sql_registration_get_row *r)
+                       const struct sql_registration_list_row *r)
 {
     put_open(o, name, '{');
     put_id(o, "source", ID_SOURCE, source);

@@ -13,7 +13,7 @@
 void view_source(struct json_out *o, const char *name, const struct sql_source_get_row *s);
 /** Registration */
 void view_registration(struct json_out *o, const char *name, struct uuid source,
-                       const struct sql_registration_get_row *r);
+                       const struct sql_registration_list_row *r);
 /** Task */
 void view_task(struct json_out *o, const char *name, const struct sql_task_get_row *t);
 /** Text that changes with a task's representation, for its ETag; in the arena. */

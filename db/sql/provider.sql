@@ -181,17 +181,10 @@ WITH c AS MATERIALIZED (
 SELECT c.call, CASE WHEN d.source_id IS NULL THEN 'not_registered' ELSE 'ok' END AS outcome
   FROM c LEFT JOIN d ON d.source_id = c.source AND d.provider_id = c.provider ORDER BY c.call;
 
--- name: registration_get
--- class: read
--- params: source uuid, provider uuid
--- returns: provider uuid, address bytea, environments int4, manifest_hash bytea, created_at time
-SELECT r.provider_id AS provider, p.address, r.environments, r.manifest_hash, ogpu_us(r.created_at) AS created_at
-  FROM registration r JOIN provider p ON p.id = r.provider_id WHERE r.source_id = $1 AND r.provider_id = $2;
-
 -- name: registration_list
 -- class: read
 -- params: source uuid, before uuid?, max int4
--- returns: like registration_get
+-- returns: provider uuid, address bytea, environments int4, manifest_hash bytea, created_at time
 SELECT r.provider_id AS provider, p.address, r.environments, r.manifest_hash, ogpu_us(r.created_at) AS created_at
   FROM registration r JOIN provider p ON p.id = r.provider_id
  WHERE r.source_id = $1 AND ($2::uuid IS NULL OR r.provider_id < $2) ORDER BY r.provider_id DESC LIMIT $3;
