@@ -47,7 +47,8 @@ static struct digest finish(const struct words *w)
     return keccak256(w->b, w->n * WORD);
 }
 
-struct digest eip712_separator(const struct eip712_domain *domain)
+/* hashStruct of the domain (EIP-712). */
+static struct digest separator_of(const struct eip712_domain *domain)
 {
     struct words w = begin("EIP712Domain(string name,string version,uint256 chainId,"
                            "address verifyingContract)");
@@ -63,7 +64,7 @@ struct digest eip712_separator(const struct eip712_domain *domain)
 
 static struct digest message(const struct eip712_domain *domain, const struct words *w)
 {
-    struct digest separator = eip712_separator(domain);
+    struct digest separator = separator_of(domain);
     struct digest body = finish(w);
     struct keccak k;
 

@@ -64,9 +64,6 @@ struct eip712_benchmark {
     uint64_t from_card_mb_s;
 };
 
-/** hashStruct of the domain (EIP-712). */
-struct digest eip712_separator(const struct eip712_domain *domain);
-
 /** What a wallet signs: keccak256(0x1901 ‖ separator ‖ hashStruct(message)). */
 struct digest eip712_binding_digest(const struct eip712_domain *domain,
                                     const struct eip712_binding *m);

@@ -31,7 +31,8 @@ const char *term_name(enum term t)
     return table[t].name;
 }
 
-uint64_t term_number(const struct terms *t, enum term which)
+/* A number among the terms. */
+static uint64_t number_of(const struct terms *t, enum term which)
 {
     uint64_t v = 0;
 
@@ -62,20 +63,20 @@ enum err_code terms_check(const struct terms *t, struct err *err)
     if (rc != E_OK)
         return rc;
     for (int i = TERM_ROLES; i < TERMS; i++) {
-        uint64_t n = term_number(t, (enum term)i);
+        uint64_t n = number_of(t, (enum term)i);
 
         if (n < 1 || n > table[i].max)
             return err_set(err, E_CONFIG, "%s is %" PRIu64 ": 1 to %" PRIu64 " make sense",
                            table[i].name, n, table[i].max);
     }
-    if (term_number(t, TERM_DELAY) >= term_number(t, TERM_SILENCE))
+    if (number_of(t, TERM_DELAY) >= number_of(t, TERM_SILENCE))
         return err_set(err, E_CONFIG,
                        "delay must be below silence: a batch counts as a sign of life once it is "
                        "claimable, so anyone could begin the forced exit of a gateway that works");
-    if (term_number(t, TERM_WINDOW) <= term_number(t, TERM_DELAY))
+    if (number_of(t, TERM_WINDOW) <= number_of(t, TERM_DELAY))
         return err_set(err, E_CONFIG,
                        "window must be above delay: else the last batch cannot be shown in it");
-    if (term_number(t, TERM_UNBONDING) <= term_number(t, TERM_ADMIN_DELAY))
+    if (number_of(t, TERM_UNBONDING) <= number_of(t, TERM_ADMIN_DELAY))
         return err_set(err, E_CONFIG,
                        "unbonding must be above admin_delay: else stake leaves while its sanction "
                        "waits");
@@ -106,10 +107,10 @@ json_t *terms_json(const struct terms *t)
             address_format(abi_to_address(&t->v[i]), text);
             v = json_string(text);
         } else if (i == TERM_DAILY_CAP) {
-            snprintf(text, sizeof(text), "%" PRIu64, term_number(t, (enum term)i));
+            snprintf(text, sizeof(text), "%" PRIu64, number_of(t, (enum term)i));
             v = json_string(text);
         } else {
-            v = json_integer((json_int_t)term_number(t, (enum term)i));
+            v = json_integer((json_int_t)number_of(t, (enum term)i));
         }
         if (json_object_set_new(out, table[i].name, v) != 0)
             abort();

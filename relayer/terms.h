@@ -31,9 +31,6 @@ struct terms {
 /** "settler", "admin_delay": in records and sentences. */
 const char *term_name(enum term t);
 
-/** A number among the terms. */
-uint64_t term_number(const struct terms *t, enum term which);
-
 /**
  * Whether a contract with these terms could do what docs/settlement.md says of it; some of it the
  * contract refuses itself, some nobody else would.

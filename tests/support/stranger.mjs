@@ -23,14 +23,14 @@ const ENTRY = 20;
 const SPENT = 0x80000000;
 
 /** The 160-byte chunks of a batch, the last one filled up with zeros. */
-export function chunksOf(entries) {
+function chunksOf(entries) {
     const hex = entries.slice(2);
     const n = Math.ceil(hex.length / CHUNK);
     return Array.from({ length: n }, (_, i) => `0x${hex.slice(i * CHUNK, (i + 1) * CHUNK).padEnd(CHUNK, '0')}`);
 }
 
 /** The entries of a chunk: id, whether it is the spent counter, units. */
-export function entriesOf(chunk) {
+function entriesOf(chunk) {
     return Array.from({ length: 16 }, (_, i) => {
         const at = chunk.slice(2 + i * ENTRY, 2 + (i + 1) * ENTRY);
         const id = Number.parseInt(at.slice(0, 8), 16);

@@ -22,7 +22,7 @@ export function folder(name) {
 }
 
 /** How the cgroups of a worker with this work folder begin. */
-export const tagOf = (work) => `ogpu-${sha256(realpathSync(work)).slice(0, 8)}-`;
+const tagOf = (work) => `ogpu-${sha256(realpathSync(work)).slice(0, 8)}-`;
 export const cgroupsOf = (work) => globSync(`/sys/fs/cgroup/**/${tagOf(work)}*`).filter((path) => existsSync(path));
 
 /** Removes the empty cgroups that a killed worker left and no later worker of its folder will. */

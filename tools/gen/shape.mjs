@@ -147,7 +147,7 @@ function readDefault(schema, shape, depth) {
 }
 
 /** @returns the members of an object schema, in order */
-export function readMembers(schema, depth) {
+function readMembers(schema, depth) {
   const required = schema.has('required') ? schema.get('required').value : [];
   const properties = schema.has('properties') ? schema.get('properties') : null;
   for (const name of required) {

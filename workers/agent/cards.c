@@ -112,7 +112,8 @@ void cards_wake(struct cards *c)
     pthread_mutex_unlock(&c->mutex);
 }
 
-void cards_look_now(struct cards *c)
+/* Wait (5 s at most) for a look that began after this call: it knows what went wrong until now. */
+static void look_now(struct cards *c)
 {
     struct timespec until = in(LOOK_PATIENCE_MS);
     pthread_mutex_lock(&c->mutex);
@@ -234,7 +235,7 @@ unsigned cards_environment(const struct slot *s)
 void cards_after_run(struct slot *s)
 {
     if (s->card.used)
-        cards_look_now(&s->agent->cards);
+        look_now(&s->agent->cards);
 }
 
 void cards_end(struct slot *s)

@@ -45,10 +45,6 @@ void *cards_main(void *arg);
 /** Have the thread see that the worker is over. */
 void cards_wake(struct cards *c);
 
-/** Wait (5 s at most) for a look that began after this call: what went wrong until now is known
- * then. */
-void cards_look_now(struct cards *c);
-
 /** What this worker can promise now: offer_environments() of the book's cards; kept in `offer`. */
 unsigned cards_offer(struct agent *a, bool tell);
 

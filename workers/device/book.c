@@ -124,7 +124,8 @@ static struct book_row *row_of(struct device_book *b, const char *uuid)
     return NULL;
 }
 
-void book_quarantine(struct device_book *b, const char *uuid, const char *code, const char *text)
+/* Take a card out of service, for this worker and the next one of its work folder. */
+static void quarantine(struct device_book *b, const char *uuid, const char *code, const char *text)
 {
     pthread_mutex_lock(&b->mutex);
     struct book_row *r = row_of(b, uuid);
@@ -143,7 +144,7 @@ static bool make_clean(struct device_book *b, const struct device *d)
     enum scrub_end end = device_scrub(d->uuid, why);
     if (end == SCRUB_CLEAN || (end == SCRUB_NO_DRIVER && d->simulated))
         return true;
-    book_quarantine(b, d->uuid, end == SCRUB_RESIDUE ? "residue" : "scrub", why);
+    quarantine(b, d->uuid, end == SCRUB_RESIDUE ? "residue" : "scrub", why);
     return false;
 }
 

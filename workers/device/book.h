@@ -101,9 +101,6 @@ void book_cards(struct device_book *b, struct device_list *out);
 /** Give a card back; scrubs it when a task had it. @used whether anything ran on it */
 void book_return(struct device_book *b, struct device_lease *lease, bool used);
 
-/** Take a card out of service, for this worker and the next one of its work folder. */
-void book_quarantine(struct device_book *b, const char *uuid, const char *code, const char *text);
-
 /** All devices with their states, as the heartbeat carries them; a new reference. */
 json_t *book_json(struct device_book *b);
 
