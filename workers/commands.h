@@ -20,6 +20,7 @@ int command_earn(int argc, char **argv);
 
 /** `signer`: hold a key and sign for a worker over a unix socket, until told to end. */
 int command_signer(int argc, char **argv);
+
 /** `devices [--json]`: every device, its state and figures; `devices clear UUID`: out of
  * quarantine. */
 int command_devices(int argc, char **argv);

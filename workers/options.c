@@ -130,6 +130,14 @@ const struct config_row options_earn[] = {
 };
 const size_t options_earn_count = sizeof(options_earn) / sizeof(options_earn[0]);
 
+const struct config_row options_devices[] = {
+    CONFIG_ROW,
+    TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",
+         "folder of the image cache; one worker each"),
+    DEVICE_ROWS,
+};
+const size_t options_devices_count = sizeof(options_devices) / sizeof(options_devices[0]);
+
 const struct config_row options_signer[] = {
     CONFIG_ROW,
     TEXT("OGPU_PROVIDER_KEY_FILE", key_file, NULL, "the private key; a file of mode 0600"),
@@ -181,10 +189,3 @@ int options_show(int argc, char **argv)
                      &(struct config_words){argc - skip, argv + skip, file}, origins);
     return 0;
 }
-const struct config_row options_devices[] = {
-    CONFIG_ROW,
-    TEXT("OGPU_WORK_DIR", work_dir, "/var/lib/ogpu-worker",
-         "folder of the image cache; one worker each"),
-    DEVICE_ROWS,
-};
-const size_t options_devices_count = sizeof(options_devices) / sizeof(options_devices[0]);

@@ -64,6 +64,10 @@ extern const size_t options_doctor_count;
 extern const struct config_row options_earn[];
 extern const size_t options_earn_count;
 
+/** The part that is about cards: for `devices`. */
+extern const struct config_row options_devices[];
+extern const size_t options_devices_count;
+
 /** Just a key and a socket: for `signer`. */
 extern const struct config_row options_signer[];
 extern const size_t options_signer_count;
@@ -71,7 +75,7 @@ extern const size_t options_signer_count;
 /**
  * Flags, then environment, then the file that OGPU_CONFIG names, then defaults.
  *
- * @rows   options_agent, options_local or options_signer; the file may name any option there is
+ * @rows   one of the tables above; the file may name any option there is
  * @return E_CONFIG
  */
 MUST_CHECK enum err_code options_load(const struct config_row *rows, size_t n, int argc,
@@ -79,8 +83,5 @@ MUST_CHECK enum err_code options_load(const struct config_row *rows, size_t n, i
 
 /** `config [show] [--origin] [options]`: the options in force. @return exit status */
 int options_show(int argc, char **argv);
-/** The part that is about cards: for `devices`. */
-extern const struct config_row options_devices[];
-extern const size_t options_devices_count;
 
 #endif
