@@ -7,9 +7,18 @@
 #include "eth/keccak.h"
 #include "eth/rlp.h"
 
-static enum err_code put_to(const struct tx *tx, struct buf *out, struct err *err)
+/* What both kinds have in a row. */
+static enum err_code put_call(const struct tx *tx, struct buf *out, struct err *err)
 {
-    return rlp_bytes(out, tx->to.b, tx->create ? 0 : sizeof(tx->to.b), err);
+    enum err_code rc = rlp_u64(out, tx->max_fee, err);
+
+    if (rc == E_OK)
+        rc = rlp_u64(out, tx->gas, err);
+    if (rc == E_OK)
+        rc = rlp_bytes(out, tx->to.b, tx->create ? 0 : sizeof(tx->to.b), err);
+    if (rc == E_OK)
+        rc = rlp_number(out, tx->value, sizeof(tx->value), err);
+    return rc == E_OK ? rlp_bytes(out, tx->data.p, tx->data.n, err) : rc;
 }
 
 /* The members that EIP-1559 lists before the signature. */
@@ -22,15 +31,7 @@ static enum err_code put_1559(const struct tx *tx, struct buf *out, struct err *
     if (rc == E_OK)
         rc = rlp_u64(out, tx->priority_fee, err);
     if (rc == E_OK)
-        rc = rlp_u64(out, tx->max_fee, err);
-    if (rc == E_OK)
-        rc = rlp_u64(out, tx->gas, err);
-    if (rc == E_OK)
-        rc = put_to(tx, out, err);
-    if (rc == E_OK)
-        rc = rlp_number(out, tx->value, sizeof(tx->value), err);
-    if (rc == E_OK)
-        rc = rlp_bytes(out, tx->data.p, tx->data.n, err);
+        rc = put_call(tx, out, err);
     return rc == E_OK ? rlp_list(out, bytes_of("", 0), err) : rc; /* no access list */
 }
 
@@ -38,15 +39,7 @@ static enum err_code put_legacy(const struct tx *tx, struct buf *out, struct err
 {
     enum err_code rc = rlp_u64(out, tx->nonce, err);
 
-    if (rc == E_OK)
-        rc = rlp_u64(out, tx->max_fee, err);
-    if (rc == E_OK)
-        rc = rlp_u64(out, tx->gas, err);
-    if (rc == E_OK)
-        rc = put_to(tx, out, err);
-    if (rc == E_OK)
-        rc = rlp_number(out, tx->value, sizeof(tx->value), err);
-    return rc == E_OK ? rlp_bytes(out, tx->data.p, tx->data.n, err) : rc;
+    return rc == E_OK ? put_call(tx, out, err) : rc;
 }
 
 static enum err_code put_body(const struct tx *tx, struct buf *out, struct err *err)
