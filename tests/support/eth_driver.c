@@ -80,20 +80,6 @@ struct digest *ask_digests(struct ask *ask, const char *name, size_t *n)
     return out;
 }
 
-json_t *hex_json(const void *p, size_t n)
-{
-    char *s = malloc(2 * n + 3);
-    json_t *v;
-
-    if (!s)
-        abort();
-    memcpy(s, "0x", 2);
-    hex_encode(p, n, s + 2);
-    v = json_string(s);
-    free(s);
-    return v;
-}
-
 static json_t *op_keccak(struct ask *ask)
 {
     struct bytes b = ask_bytes(ask, "data");
@@ -113,7 +99,7 @@ static json_t *op_keccak(struct ask *ask)
         err_set(&ask->err, E_INTERNAL, "pieces differ from the whole");
         return NULL;
     }
-    return hex_json(whole.b, 32);
+    return shape_json(whole.b, 32);
 }
 
 static json_t *op_address(struct ask *ask)
@@ -155,7 +141,7 @@ static json_t *op_rlp(struct ask *ask)
     json_t *v;
 
     rlp_put(ask, json_object_get(ask->in, "item"), &out);
-    v = hex_json(out.p, out.n);
+    v = shape_json(out.p, out.n);
     buf_done(&out);
     return v;
 }
@@ -168,7 +154,7 @@ static json_t *rlp_get(struct ask *ask, struct bytes *in)
     if (rlp_take(in, &item, &ask->err) != E_OK)
         return NULL;
     if (!item.list)
-        return hex_json(item.payload.p, item.payload.n);
+        return shape_json(item.payload.p, item.payload.n);
     list = json_array();
     while (item.payload.n > 0) {
         json_t *v = rlp_get(ask, &item.payload);
@@ -203,7 +189,7 @@ static json_t *op_rlp_number(struct ask *ask)
 
     if (rlp_number(&out, b.p, b.n, &ask->err) != E_OK)
         return NULL;
-    v = hex_json(out.p, out.n);
+    v = shape_json(out.p, out.n);
     buf_done(&out);
     return v;
 }
@@ -228,7 +214,7 @@ static json_t *op_binding(struct ask *ask)
     ask_fixed(ask, "provider", m.provider.b, 20);
     ask_fixed(ask, "master", m.master.b, 20);
     d = eip712_binding_digest(&domain, &m);
-    return hex_json(d.b, 32);
+    return shape_json(d.b, 32);
 }
 
 static json_t *op_registration(struct ask *ask)
@@ -242,7 +228,7 @@ static json_t *op_registration(struct ask *ask)
     ask_fixed(ask, "provider", m.provider.b, 20);
     ask_fixed(ask, "manifest", m.manifest.b, 32);
     d = eip712_registration_digest(&domain, &m);
-    return hex_json(d.b, 32);
+    return shape_json(d.b, 32);
 }
 
 static json_t *op_response(struct ask *ask)
@@ -258,7 +244,7 @@ static json_t *op_response(struct ask *ask)
     ask_fixed(ask, "input", m.input.b, 32);
     ask_fixed(ask, "output", m.output.b, 32);
     d = eip712_response_digest(&domain, &m);
-    return hex_json(d.b, 32);
+    return shape_json(d.b, 32);
 }
 
 static json_t *op_recover(struct ask *ask)
@@ -287,7 +273,7 @@ static json_t *op_sign(struct ask *ask)
         return NULL;
     sig = signer_sign(signer, digest);
     signer_free(signer);
-    return hex_json(sig.b, sizeof(sig.b));
+    return shape_json(sig.b, sizeof(sig.b));
 }
 
 static const struct {

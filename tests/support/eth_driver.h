@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "eth/rpc_shape.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/err.h"
@@ -27,7 +28,6 @@ uint64_t ask_u64(const struct ask *ask, const char *name);
 void ask_fixed(struct ask *ask, const char *name, void *out, size_t n);
 /** A list of 32-byte values. */
 struct digest *ask_digests(struct ask *ask, const char *name, size_t *n);
-json_t *hex_json(const void *p, size_t n);
 void malformed(const char *what);
 
 /* eth_driver_chain.c */

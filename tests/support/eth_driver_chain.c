@@ -40,8 +40,8 @@ static json_t *values_json(const struct abi_value *v, size_t n)
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, v[i].data.p ? hex_json(v[i].data.p, v[i].data.n)
-                                                : hex_json(v[i].word, 32));
+        json_array_append_new(list, v[i].data.p ? shape_json(v[i].data.p, v[i].data.n)
+                                                : shape_json(v[i].word, 32));
     return list;
 }
 
@@ -55,7 +55,7 @@ json_t *op_abi_call(struct ask *ask)
         buf_done(&out);
         return NULL;
     }
-    v = hex_json(out.p, out.n);
+    v = shape_json(out.p, out.n);
     buf_done(&out);
     return v;
 }
@@ -86,7 +86,7 @@ json_t *op_abi_topic(struct ask *ask)
 {
     struct digest d = abi_topic(ask_text(ask, "event"));
 
-    return hex_json(d.b, 32);
+    return shape_json(d.b, 32);
 }
 
 static struct tx tx_of(struct ask *ask)
@@ -124,8 +124,8 @@ json_t *op_tx(struct ask *ask)
     if (tx_sign_digest(&tx, &digest, &ask->err) == E_OK) {
         sig = signer_sign(signer, digest);
         if (tx_encode(&tx, &sig, &raw, &hash, &ask->err) == E_OK)
-            out = json_pack("{s:o, s:o, s:o}", "digest", hex_json(digest.b, 32), "raw",
-                            hex_json(raw.p, raw.n), "hash", hex_json(hash.b, 32));
+            out = json_pack("{s:o, s:o, s:o}", "digest", shape_json(digest.b, 32), "raw",
+                            shape_json(raw.p, raw.n), "hash", shape_json(hash.b, 32));
     }
     buf_done(&raw);
     signer_free(signer);
@@ -140,7 +140,7 @@ json_t *op_merkle(struct ask *ask)
 
     if (merkle_root(leaves, n, &root, &ask->err) != E_OK)
         return NULL;
-    return hex_json(root.b, 32);
+    return shape_json(root.b, 32);
 }
 
 json_t *op_proof(struct ask *ask)
@@ -155,7 +155,7 @@ json_t *op_proof(struct ask *ask)
         return NULL;
     list = json_array();
     for (size_t i = 0; i < proof.n; i++)
-        json_array_append_new(list, hex_json(proof.siblings[i].b, 32));
+        json_array_append_new(list, shape_json(proof.siblings[i].b, 32));
     return list;
 }
 
@@ -195,7 +195,8 @@ json_t *op_entries(struct ask *ask)
             malformed("an entry did not read back");
     }
     if (ok && entries_root(bytes_of(out.p, out.n), &root, &ask->err) == E_OK)
-        v = json_pack("{s:o, s:o}", "bytes", hex_json(out.p, out.n), "root", hex_json(root.b, 32));
+        v = json_pack("{s:o, s:o}", "bytes", shape_json(out.p, out.n), "root",
+                      shape_json(root.b, 32));
     buf_done(&out);
     return v;
 }

@@ -10,7 +10,7 @@ static json_t *siblings_json(const struct merkle_proof *proof)
     json_t *list = json_array();
 
     for (size_t i = 0; i < proof->n; i++)
-        json_array_append_new(list, hex_json(proof->siblings[i].b, 32));
+        json_array_append_new(list, shape_json(proof->siblings[i].b, 32));
     return list;
 }
 
@@ -33,7 +33,7 @@ json_t *op_log(struct ask *ask)
             malformed("no proof");
         json_array_append_new(proofs, siblings_json(&proof));
     }
-    return json_pack("{s:o, s:o}", "root", hex_json(root.b, 32), "proofs", proofs);
+    return json_pack("{s:o, s:o}", "root", shape_json(root.b, 32), "proofs", proofs);
 }
 
 json_t *op_log_verify(struct ask *ask)
@@ -63,10 +63,10 @@ static struct event event_of(struct ask *ask)
 
 static json_t *leaf_json(const struct score_leaf *l)
 {
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "provider", hex_json(l->provider.b, 20),
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "provider", shape_json(l->provider.b, 20),
                      "accepted", (json_int_t)l->accepted, "rejected", (json_int_t)l->rejected,
                      "expired", (json_int_t)l->expired, "score", (json_int_t)l->score,
-                     "events_root", hex_json(l->events_root.b, 32));
+                     "events_root", shape_json(l->events_root.b, 32));
 }
 
 /* {events: [{kind, …, before}]} → {score_root, log_root, log, leaves, proofs} */
@@ -104,8 +104,8 @@ json_t *op_close(struct ask *ask)
         json_array_append_new(proofs, siblings_json(&proof));
     }
     for (size_t i = 0; i < c.n_log; i++)
-        json_array_append_new(log, hex_json(c.log[i].b, 32));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "score_root", hex_json(c.score_root.b, 32),
-                     "log_root", hex_json(c.log_root.b, 32), "log", log, "leaves", leaves, "proofs",
-                     proofs);
+        json_array_append_new(log, shape_json(c.log[i].b, 32));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "score_root", shape_json(c.score_root.b, 32),
+                     "log_root", shape_json(c.log_root.b, 32), "log", log, "leaves", leaves,
+                     "proofs", proofs);
 }

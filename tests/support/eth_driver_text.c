@@ -26,7 +26,7 @@ json_t *op_sha256(struct ask *ask)
     struct bytes b = ask_bytes(ask, "data");
     struct digest d = sha256(b.p, b.n);
 
-    return hex_json(d.b, 32);
+    return shape_json(d.b, 32);
 }
 
 json_t *op_key_make(struct ask *ask)

@@ -38,9 +38,9 @@ static json_t *json_of(const struct abi_type *t, const struct abi_node *v)
     json_t *list;
 
     if (t->kind == ABI_UINT || t->kind == ABI_FIXED)
-        return hex_json(v->word, 32);
+        return shape_json(v->word, 32);
     if (t->kind == ABI_BYTES || t->kind == ABI_STRING)
-        return hex_json(v->data.p, v->data.n);
+        return shape_json(v->data.p, v->data.n);
     list = json_array();
     for (size_t i = 0; i < v->n; i++) {
         json_array_append_new(list, json_of(child, &v->items[i]));
@@ -72,7 +72,7 @@ static json_t *value_json(const char *text, const struct abi_node *v)
 
 static json_t *done(enum err_code rc, struct buf *out)
 {
-    json_t *v = rc == E_OK ? hex_json(out->p, out->n) : NULL;
+    json_t *v = rc == E_OK ? shape_json(out->p, out->n) : NULL;
 
     buf_done(out);
     return v;
@@ -120,7 +120,7 @@ json_t *op_upstream(struct ask *ask)
                               json_pack("{s:s, s:s, s:s, s:s, s:s?, s:b, s:o}", "contract",
                                         upstream_contract_name(e->contract), "kind", kinds[e->kind],
                                         "name", e->name, "in", e->in, "out", e->out, "mainnet",
-                                        e->mainnet_only, "hash", hex_json(hash.b, 32)));
+                                        e->mainnet_only, "hash", shape_json(hash.b, 32)));
     }
     return list;
 }
@@ -189,7 +189,7 @@ json_t *op_upstream_log(struct ask *ask)
         return NULL;
     }
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, hex_json(topics[i].b, 32));
+        json_array_append_new(list, shape_json(topics[i].b, 32));
     return json_pack("{s:o, s:o}", "topics", list, "data", done(E_OK, &data));
 }
 
