@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: MIT
 // A gateway dies at each of its named points; the other one goes on, and the books still hold.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Sql } from '../support/sql.mjs';
-import { Stack, build, eventually, sleep } from '../support/stack.mjs';
-import { Http, Provider, expect, manifest, newClient } from '../support/actors.mjs';
+import { Http, expect } from '../support/actors.mjs';
+import { build, eventually, sleep } from '../support/stack.mjs';
+import { World } from '../support/world.mjs';
 
-const domain = { chainId: 31337, verifyingContract: '0x5FbDB2315678afecb367f032d93F642f64180aa3' };
-const settings = { L1_CHAIN_ID: '31337', L1_SETTLEMENT: domain.verifyingContract, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_LEASE_S: '2', OGPU_FEE_BPS: '100' };
 const REWARD = '1000000000000';
-let stack, sql, safe, client, source, victim;
+let w, stack, sql, safe, client, source, victim;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', settings);
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    safe = `http://${stack.env.OGPU_GATEWAY_1}`;
-    client = await newClient(safe, sql);
-    source = expect(await client.post('/v1/sources', { manifest: manifest() }), 201);
+    w = await World.up({ OGPU_LEASE_S: '2', OGPU_FEE_BPS: '100' });
+    ({ stack, sql, one: safe } = w);
+    client = await w.client();
+    source = await w.source(client);
 });
-
 after(async () => {
     await victim?.end();
-    await sql?.close();
-    await stack?.down();
+    await w?.down();
 });
 
 const freePort = () => new Promise((done) => {
@@ -42,7 +36,7 @@ async function doomed(point) {
     const at = `127.0.0.1:${await freePort()}`;
     const log = openSync(join(stack.run, 'log/victim.log'), 'a');
     const child = spawn(join(build, 'tests/kill/ogpu-gateway'), [], {
-        env: { ...process.env, ...stack.env, ...settings, OGPU_LISTEN: at, OGPU_KILLPOINT: point }, stdio: ['ignore', log, log],
+        env: { ...process.env, ...stack.env, ...w.settings, OGPU_LISTEN: at, OGPU_KILLPOINT: point }, stdio: ['ignore', log, log],
     });
     const over = new Promise((done) => child.on('exit', (code, signal) => done(signal ?? code)));
     const url = `http://${at}`;
@@ -57,12 +51,7 @@ async function doomed(point) {
 const submit = (http, key, over = {}) =>
     http.post('/v1/tasks', { source: source.id, input: {}, reward: REWARD, racers: 1, ...over }, { 'idempotency-key': key });
 
-async function worker(url = safe) {
-    const p = new Provider(url, domain);
-    await p.register();
-    await p.offer(source);
-    return p;
-}
+const worker = (url = safe) => w.provider(source, url);
 
 /** The task is answered through the safe gateway, whatever became of the victim. */
 async function finish(task) {
@@ -78,11 +67,7 @@ async function finish(task) {
     return final;
 }
 
-function audit() {
-    const done = spawnSync(join(build, 'bin/ogpu-auditor'), [], { env: { ...process.env, DATABASE_URL: stack.env.DATABASE_URL }, encoding: 'utf8' });
-    assert.equal(done.status, 0, done.stdout + done.stderr);
-}
-
+const audit = () => assert.equal(w.audit(), '');
 const broken = (promise) => promise.then((r) => `answered ${r.status}`, () => 'broken');
 
 test('submit, killed with COMMIT on its way: the key makes one task, whichever way it went', async () => {
@@ -213,3 +198,5 @@ test('stopped past its lease: the late answer is refused, the other one paid', a
     await hung;
     audit();
 });
+
+test('every exchange fitted and the books are right', () => w.verify());

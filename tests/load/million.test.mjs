@@ -10,12 +10,11 @@ import { after, before, test } from 'node:test';
 import { provision, typeId } from '../../bench/provision.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build } from '../support/stack.mjs';
+import { settings as l1 } from '../support/world.mjs';
 
 const REQUESTS = Number(process.env.LOAD_REQUESTS ?? 100_000);
 const CONNECTIONS = 256;
-const settings = {
-    L1_CHAIN_ID: '31337', L1_SETTLEMENT: `0x${'22'.repeat(20)}`, L1_VAULT: `0x${'11'.repeat(20)}`, OGPU_DOCS_DIR: '',
-};
+const settings = { ...l1, OGPU_DOCS_DIR: '' };
 let stack, sql, report;
 
 const path = (name) => join(stack.run, name);

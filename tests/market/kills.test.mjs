@@ -11,15 +11,13 @@ import { provision } from '../../bench/provision.mjs';
 import { Market } from '../support/market.mjs';
 import { Sql, root } from '../support/sql.mjs';
 import { Stack, build, eventually, sleep } from '../support/stack.mjs';
+import { settings as l1 } from '../support/world.mjs';
 
 const TASKS = Number(process.env.KILL_TASKS ?? 2500);
 const RACERS = 8;
 const PROVIDERS = 24;
 const RACE_MS = 600_000; // how long they may race: a bound for a machine that is busy with other things
-const settings = {
-    L1_CHAIN_ID: '31337', L1_SETTLEMENT: `0x${'22'.repeat(20)}`, L1_VAULT: `0x${'11'.repeat(20)}`,
-    OGPU_LEASE_S: '3', OGPU_ATTEMPTS_MAX: '40', OGPU_DOCS_DIR: '',
-};
+const settings = { ...l1, OGPU_LEASE_S: '3', OGPU_ATTEMPTS_MAX: '40', OGPU_DOCS_DIR: '' };
 let stack, sql, world;
 
 before(async () => {
