@@ -8,7 +8,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { SimpleMerkleTree } from '@openzeppelin/merkle-tree';
 import { keccak256, toHex } from 'viem';
 import { Chain } from '../support/chain.mjs';
-import { Market, OGPU, sha } from '../support/market.mjs';
+import { Market, OGPU } from '../support/market.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build, eventually } from '../support/stack.mjs';
 
@@ -17,17 +17,7 @@ let stack, sql, m, chain, payer, master, client, source, provider, relayer, docu
 const fast = { OGPU_POLL_MS: '100', OGPU_BATCH_AGE_S: '0', OGPU_RESEND_S: '2', OGPU_BUMP_S: '5' };
 const accountOf = async (address) => (await sql.query('SELECT * FROM account WHERE address = $1', [Buffer.from(address.slice(2), 'hex')]))[0];
 
-/** One task won by the provider: reward is the master's payable from then on. */
-async function earn(reward) {
-    const task = await m.submit(client, source, { reward: String(reward) });
-    assert.equal(task.outcome, 'ok');
-    const a = await m.open(task, provider);
-    const digest = sha(`out of ${a.id}`);
-    const r = await m.respond(a, 1, { outputs: JSON.stringify([{ media_type: 'text/plain', name: 'out', sha256: digest.toString('hex'), size: 5 }]) });
-    assert.equal((await m.verdict(r, true)).status, 'succeeded');
-    return task;
-}
-
+const earn = (reward) => m.earn(client, source, provider, { reward: String(reward) });
 const confirmed = (n) => eventually(async () => Number((await sql.query("SELECT count(*) AS n FROM batch WHERE state = 'confirmed'"))[0].n) === n, `batch ${n} confirmed`);
 
 before(async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A small marketplace made of rows, for tests of the statements: accounts with money, a source, providers, tasks.
+import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 export const OGPU = 10n ** 18n;
@@ -73,12 +74,13 @@ export class Market {
         return { ...row, provider: provider.id };
     }
 
+    /** The attempt's response: one output of five bytes. */
     async respond(attempt, epoch, over = {}) {
         const digest = sha(`out of ${attempt.id}`);
         await this.sql.write('blob_put', { digest, size: 5n, kind: 'attempt', owner: attempt.id, provider: attempt.provider, quota: 1000n });
         const [row] = await this.sql.write('response_submit', {
-            id: randomUUID(), attempt: attempt.id, provider: attempt.provider, epoch, signature: randomBytes(65), outputs: '[]',
-            output_digest: digest, blobs: digest, check_s: 30, ...over,
+            id: randomUUID(), attempt: attempt.id, provider: attempt.provider, epoch, signature: randomBytes(65),
+            outputs: JSON.stringify([{ media_type: 'text/plain', name: 'out', sha256: digest.toString('hex'), size: 5 }]), output_digest: digest, blobs: digest, check_s: 30, ...over,
         });
         return row;
     }
@@ -86,6 +88,23 @@ export class Market {
     async verdict(response, passed, over = {}) {
         const [row] = await this.sql.write('verdict', { response: response.id, passed, reason: passed ? '' : 'bad_signature', wait_s: 10, attempts_max: 3, ...over });
         return row;
+    }
+
+    /** One task won by its first response: its reward less the fee is the master's payable from then on. */
+    async earn(client, source, provider, over = {}) {
+        const task = await this.submit(client, source, over);
+        assert.equal(task.outcome, 'ok');
+        const { verdict } = await this.win(task, provider);
+        assert.equal(verdict.status, 'succeeded');
+        return task;
+    }
+
+    /** The attempt of `provider`, its response with one output, and the verdict that it passes. */
+    async win(task, provider) {
+        const a = await this.open(task, provider);
+        const [{ epoch }] = await this.sql.query('SELECT epoch FROM attempt WHERE id = $1', [a.id]);
+        const r = await this.respond(a, epoch);
+        return { a, r, verdict: await this.verdict(r, true) };
     }
 
     async end(attempt, how, over = {}) {
