@@ -243,9 +243,10 @@ test('withdrawals cannot overdraw, alone or together', async () => {
     const client = await m.client(100n);
     const call = (amount, over = {}) => ({ id: randomUUID(), account: client.id, key: client.key, amount: String(amount), idem_key: null, fingerprint: sha(''), ...over });
     const rows = await sql.write('withdrawal_create', call(60), call(200), call(60), call(40, { idem_key: 'w' }));
-    assert.equal(rows.filter((r) => r.outcome === 'ok').length >= 1, true);
+    assert.deepEqual(rows.slice(0, 3).map((r) => r.outcome), ['ok', 'insufficient_funds', 'insufficient_funds']);
+    const drawn = [60n, 200n, 60n, 40n].filter((_, i) => rows[i].outcome === 'ok').reduce((sum, amount) => sum + amount, 0n);
     const { available, payable } = await m.balance(client);
-    assert.equal(available + payable, 100n);
+    assert.deepEqual([available, payable], [100n - drawn, drawn]);
     assert.equal(rows.filter((r) => r.outcome === 'ok').length, (await sql.read('withdrawal_list', { account: client.id, before: null, max: 10 })).length);
 });
 
