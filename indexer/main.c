@@ -22,25 +22,21 @@ struct options {
     int64_t poll_ms;
 };
 
-#define ROW(name, type, fallback, min, max, secret, member, help)                      \
-    {                                                                                  \
-        name, type, fallback, min, max, secret, offsetof(struct options, member), help \
-    }
-
 static const struct config_row rows[] = {
-    ROW("DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, database_url, "PostgreSQL"),
-    ROW("L1_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, rpc_url, "JSON-RPC endpoint of the chain"),
-    ROW("L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, chain_id,
-        "chain id the node must have"),
-    ROW("L1_VAULT", CONFIG_TEXT, NULL, 0, 0, false, vault, "address of the Vault contract"),
-    ROW("L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, settlement,
-        "address of the Settlement contract"),
-    ROW("L1_START_BLOCK", CONFIG_INT, "0", 0, INT64_MAX, false, start_block,
-        "first block that may hold our logs"),
-    ROW("OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, finality,
-        "tag:finalized, tag:safe or depth:N"),
-    ROW("OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, poll_ms,
-        "pause between looks at the chain"),
+    {"DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, CONFIG_AT(database_url), "PostgreSQL"},
+    {"L1_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(rpc_url),
+     "JSON-RPC endpoint of the chain"},
+    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, CONFIG_AT(chain_id),
+     "chain id the node must have"},
+    {"L1_VAULT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(vault), "address of the Vault contract"},
+    {"L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(settlement),
+     "address of the Settlement contract"},
+    {"L1_START_BLOCK", CONFIG_INT, "0", 0, INT64_MAX, false, CONFIG_AT(start_block),
+     "first block that may hold our logs"},
+    {"OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, CONFIG_AT(finality),
+     "tag:finalized, tag:safe or depth:N"},
+    {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, CONFIG_AT(poll_ms),
+     "pause between looks at the chain"},
 };
 
 static int fail(const struct err *err)

@@ -20,25 +20,20 @@ struct options {
     int64_t poll_ms;
 };
 
-#define ROW(name, type, fallback, min, max, secret, member, help)                      \
-    {                                                                                  \
-        name, type, fallback, min, max, secret, offsetof(struct options, member), help \
-    }
-
 static const struct config_row rows[] = {
-    ROW("DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, database_url, "PostgreSQL"),
-    ROW("UPSTREAM_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, rpc_url,
-        "JSON-RPC endpoint of upstream's chain"),
-    ROW("UPSTREAM_CHAIN_ID", CONFIG_INT, "1071", 1, INT64_MAX, false, chain_id,
-        "chain id the node must have"),
-    ROW("UPSTREAM_NEXUS", CONFIG_TEXT, "0x2b0cC6058313801D5feb184a539e3a0C5A87a6a1", 0, 0, false,
-        nexus, "address of upstream's Nexus contract"),
-    ROW("UPSTREAM_START_BLOCK", CONFIG_INT, "0", 0, INT64_MAX, false, start_block,
-        "first block that may hold its logs"),
-    ROW("OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, finality,
-        "tag:finalized, tag:safe or depth:N"),
-    ROW("OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, poll_ms,
-        "pause between looks at the chain"),
+    {"DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, CONFIG_AT(database_url), "PostgreSQL"},
+    {"UPSTREAM_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(rpc_url),
+     "JSON-RPC endpoint of upstream's chain"},
+    {"UPSTREAM_CHAIN_ID", CONFIG_INT, "1071", 1, INT64_MAX, false, CONFIG_AT(chain_id),
+     "chain id the node must have"},
+    {"UPSTREAM_NEXUS", CONFIG_TEXT, "0x2b0cC6058313801D5feb184a539e3a0C5A87a6a1", 0, 0, false,
+     CONFIG_AT(nexus), "address of upstream's Nexus contract"},
+    {"UPSTREAM_START_BLOCK", CONFIG_INT, "0", 0, INT64_MAX, false, CONFIG_AT(start_block),
+     "first block that may hold its logs"},
+    {"OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, CONFIG_AT(finality),
+     "tag:finalized, tag:safe or depth:N"},
+    {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, CONFIG_AT(poll_ms),
+     "pause between looks at the chain"},
 };
 
 static int fail(const struct err *err)

@@ -23,6 +23,9 @@ struct config_row { /* NOLINT(clang-analyzer-optin.performance.Padding): rows re
     const char *help;
 };
 
+/** The `offset` of a member of `struct options`, as most programs call their own. */
+#define CONFIG_AT(member) offsetof(struct options, member)
+
 /**
  * Fill `out` from flags, then environment, then defaults. Unknown flags are an error.
  *

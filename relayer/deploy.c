@@ -34,35 +34,34 @@ struct options {
     bool dry;
 };
 
-#define AT(member) offsetof(struct options, member)
-#define FOREVER_S  31536000
-#define DAY        86400
-#define GWEI       1000000000U
+#define FOREVER_S 31536000
+#define DAY       86400
+#define GWEI      1000000000U
 
-#define ROLE(name, term, help)                                   \
-    {                                                            \
-        name, CONFIG_TEXT, "", 0, 0, false, AT(role[term]), help \
+#define ROLE(name, term, help)                                          \
+    {                                                                   \
+        name, CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(role[term]), help \
     }
-#define NUMBER(name, term, max, help)                                \
-    {                                                                \
-        name, CONFIG_INT, "0", 0, max, false, AT(number[term]), help \
+#define NUMBER(name, term, max, help)                                       \
+    {                                                                       \
+        name, CONFIG_INT, "0", 0, max, false, CONFIG_AT(number[term]), help \
     }
 
 static const struct config_row rows[] = {
-    {"L1_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, AT(rpc_url),
+    {"L1_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(rpc_url),
      "JSON-RPC endpoints of the chain, one or several behind commas"},
-    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, AT(chain_id),
+    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, CONFIG_AT(chain_id),
      "chain id the nodes must have"},
-    {"OGPU_CONTRACTS", CONFIG_TEXT, "build/contracts", 0, 0, false, AT(contracts),
+    {"OGPU_CONTRACTS", CONFIG_TEXT, "build/contracts", 0, 0, false, CONFIG_AT(contracts),
      "folder with the compiled contracts (make contracts)"},
-    {"OGPU_RECORD", CONFIG_TEXT, NULL, 0, 0, false, AT(record),
+    {"OGPU_RECORD", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(record),
      "file of this deployment; when it exists, what it names is finished and checked, never made "
      "again"},
-    {"OGPU_DEPLOYER_KEY_FILE", CONFIG_TEXT, "", 0, 0, false, AT(key_file),
+    {"OGPU_DEPLOYER_KEY_FILE", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(key_file),
      "the key that pays, mode 0600: 64 hex digits, or a keystore V3; it gets no rights"},
-    {"OGPU_DEPLOYER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, AT(password_file),
+    {"OGPU_DEPLOYER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(password_file),
      "password of a keystore, mode 0600"},
-    {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, "", 0, 0, false, AT(signer_socket),
+    {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(signer_socket),
      "unix socket of a signer that has the key, and may `create`; then no key file is read"},
     ROLE("OGPU_SETTLER", TERM_SETTLER, "address that may settle"),
     ROLE("OGPU_SIGNER", TERM_SIGNER, "address whose vouchers count"),
@@ -78,21 +77,22 @@ static const struct config_row rows[] = {
            "window in which entries are shown then; 0: 7 days"),
     NUMBER("OGPU_UNBONDING_S", TERM_UNBONDING, FOREVER_S, "wait of unbonded stake; 0: 21 days"),
     NUMBER("OGPU_APPEAL_S", TERM_APPEAL, FOREVER_S, "appeal against a sanction; 0: 7 days"),
-    {"OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, AT(finality),
+    {"OGPU_FINALITY", CONFIG_TEXT, "tag:finalized", 0, 0, false, CONFIG_AT(finality),
      "tag:finalized, tag:safe or depth:N"},
-    {"OGPU_DEPLOY_WAIT_S", CONFIG_INT, "3600", 1, FOREVER_S, false, AT(wait_s),
+    {"OGPU_DEPLOY_WAIT_S", CONFIG_INT, "3600", 1, FOREVER_S, false, CONFIG_AT(wait_s),
      "give up waiting after; run again, it goes on"},
-    {"OGPU_RESEND_S", CONFIG_INT, "12", 1, FOREVER_S, false, AT(resend_s),
+    {"OGPU_RESEND_S", CONFIG_INT, "12", 1, FOREVER_S, false, CONFIG_AT(resend_s),
      "say an unmined transaction again after"},
-    {"OGPU_BUMP_S", CONFIG_INT, "48", 1, FOREVER_S, false, AT(bump_s),
+    {"OGPU_BUMP_S", CONFIG_INT, "48", 1, FOREVER_S, false, CONFIG_AT(bump_s),
      "raise an unmined transaction's fee after"},
-    {"OGPU_MAX_FEE_GWEI", CONFIG_INT, "500", 1, 1000000000, false, AT(max_fee_gwei),
+    {"OGPU_MAX_FEE_GWEI", CONFIG_INT, "500", 1, 1000000000, false, CONFIG_AT(max_fee_gwei),
      "highest fee per gas"},
-    {"OGPU_MAX_TIP_GWEI", CONFIG_INT, "20", 0, 1000000000, false, AT(max_tip_gwei),
+    {"OGPU_MAX_TIP_GWEI", CONFIG_INT, "20", 0, 1000000000, false, CONFIG_AT(max_tip_gwei),
      "highest priority fee per gas"},
-    {"OGPU_RPC_TIMEOUT_MS", CONFIG_INT, "10000", 100, 600000, false, AT(rpc_timeout_ms),
+    {"OGPU_RPC_TIMEOUT_MS", CONFIG_INT, "10000", 100, 600000, false, CONFIG_AT(rpc_timeout_ms),
      "how long a node may take for an answer"},
-    {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, AT(poll_ms), "pause between looks"},
+    {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, CONFIG_AT(poll_ms),
+     "pause between looks"},
 };
 
 /* Where nothing was said. What a day may cost and how long a thief has are nobody's to guess. */

@@ -31,22 +31,21 @@ struct options {
     int64_t rate;
 };
 
-#define AT(member) offsetof(struct options, member)
-
 static const struct config_row rows[] = {
-    {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, NULL, 0, 0, false, AT(socket), "unix socket to listen on"},
-    {"OGPU_SETTLER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, AT(key_file),
+    {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(socket),
+     "unix socket to listen on"},
+    {"OGPU_SETTLER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(key_file),
      "the key, mode 0600: 64 hex digits, or a keystore V3"},
-    {"OGPU_SETTLER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, AT(password_file),
+    {"OGPU_SETTLER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(password_file),
      "password of a keystore, mode 0600"},
-    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, AT(chain_id), "the only chain"},
-    {"OGPU_SIGNER_ALLOW", CONFIG_TEXT, NULL, 0, 0, false, AT(allow),
+    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, CONFIG_AT(chain_id), "the only chain"},
+    {"OGPU_SIGNER_ALLOW", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(allow),
      "addresses that a transaction may go to, behind commas; `create` among them: deployments"},
-    {"OGPU_SIGNER_VALUE_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, AT(value_max),
+    {"OGPU_SIGNER_VALUE_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, CONFIG_AT(value_max),
      "wei that a transaction may carry"},
-    {"OGPU_SIGNER_COST_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, AT(cost_max),
+    {"OGPU_SIGNER_COST_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, CONFIG_AT(cost_max),
      "wei of gas that a transaction may cost; 0: no limit"},
-    {"OGPU_SIGNER_RATE", CONFIG_INT, "240", 1, POLICY_RATE_MAX, false, AT(rate),
+    {"OGPU_SIGNER_RATE", CONFIG_INT, "240", 1, POLICY_RATE_MAX, false, CONFIG_AT(rate),
      "signatures an hour"},
 };
 

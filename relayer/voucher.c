@@ -25,19 +25,18 @@ struct options {
     int64_t valid_s;
 };
 
-#define AT(member) offsetof(struct options, member)
-
 static const struct config_row rows[] = {
-    {"DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, AT(database_url), "PostgreSQL"},
-    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, AT(chain_id), "the contract's chain"},
-    {"L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, AT(settlement),
+    {"DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, CONFIG_AT(database_url), "PostgreSQL"},
+    {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, CONFIG_AT(chain_id),
+     "the contract's chain"},
+    {"L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(settlement),
      "address of the Settlement contract"},
-    {"OGPU_SIGNER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, AT(key_file),
+    {"OGPU_SIGNER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(key_file),
      "the voucher signer's key, mode 0600: 64 hex digits, or a keystore V3"},
-    {"OGPU_SIGNER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, AT(password_file),
+    {"OGPU_SIGNER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(password_file),
      "password of a keystore, mode 0600"},
-    {"OGPU_ACCOUNT", CONFIG_TEXT, NULL, 0, 0, false, AT(account), "whose earnings"},
-    {"OGPU_VALID_S", CONFIG_INT, "604800", 60, 31536000, false, AT(valid_s),
+    {"OGPU_ACCOUNT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(account), "whose earnings"},
+    {"OGPU_VALID_S", CONFIG_INT, "604800", 60, 31536000, false, CONFIG_AT(valid_s),
      "seconds until which it may be posted"},
 };
 
