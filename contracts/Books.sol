@@ -94,20 +94,33 @@ abstract contract Books is Roles {
         vault = new Vault(config.unbonding, config.appeal);
     }
 
-    /// @notice Voids a batch before anyone can claim against it.
-    /// @dev Units already paid stay committed: an earlier batch that listed more than it declared
-    /// may have been paid out of this one's increase. The day's cap stays used: a thief is not to
-    /// be handed a second try.
+    /// @notice Voids a batch before anyone can claim against it; its increase is free again.
     /// @param epoch the batch
     function voidRoot(uint64 epoch) external onlyGuardian {
         Batch storage batch = _batches[epoch];
         if (batch.root == 0) revert UnknownEpoch(epoch);
         uint64 claimableAt = batch.time + delay;
         if (block.timestamp >= claimableAt) revert TooLate(claimableAt);
-        uint64 increase = batch.increase;
-        batch.root = 0;
-        committed = Sums.less(committed, paid, increase);
-        emit Voided(epoch, increase);
+        _void(epoch, batch);
+    }
+
+    /// @notice Voids all batches of a range that nobody can claim against yet, in one transaction:
+    /// a thief posts one forgery after another, and one that is left is enough for it. A batch that
+    /// is void or has ripened meanwhile is passed over and saves none of the others.
+    /// @dev Goes back from the last and ends at the first that has ripened, since those before have
+    /// too: from 1 to 2^64 - 1 means all that can be voided, as far as the gas goes.
+    /// @param from the first batch
+    /// @param to the last one; beyond the last settled, that one
+    /// @return done how many were voided
+    function voidRoots(uint64 from, uint64 to) external onlyGuardian returns (uint256 done) {
+        if (to > lastEpoch) to = lastEpoch;
+        for (uint64 epoch = to; epoch >= from && epoch > 0; --epoch) {
+            Batch storage batch = _batches[epoch];
+            if (block.timestamp >= batch.time + delay) break;
+            if (batch.root == 0) continue;
+            _void(epoch, batch);
+            ++done;
+        }
     }
 
     /// @notice A batch's root and its time.
@@ -122,6 +135,16 @@ abstract contract Books is Roles {
     /// @notice Units paid out to an id as earned; it never falls.
     function claimed(uint32 id) public view returns (uint64 units) {
         return _counters[id].claimed;
+    }
+
+    /// @dev Units already paid stay committed: an earlier batch that listed more than it declared
+    /// may have been paid out of this one's increase. The day's cap stays used: a thief is not to
+    /// be handed a second try.
+    function _void(uint64 epoch, Batch storage batch) private {
+        uint64 increase = batch.increase;
+        batch.root = 0;
+        committed = Sums.less(committed, paid, increase);
+        emit Voided(epoch, increase);
     }
 
     /// @dev Declares units as earned, within the pool.

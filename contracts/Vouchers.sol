@@ -12,6 +12,12 @@ import {Books} from "./Books.sol";
 /// @dev A paid voucher declares its own units, since no batch may have. A batch that lists them
 /// too declares them again; claimPayout with that entry, by anyone, takes the double one back.
 abstract contract Vouchers is Books {
+    /// @notice What a posted voucher goes by.
+    struct Posted {
+        uint32 id;
+        uint48 earned;
+    }
+
     /// @notice EIP-712's hash of the voucher's type.
     bytes32 public constant VOUCHER_TYPE =
         keccak256("Voucher(uint32 id,uint48 earned,uint64 deadline)");
@@ -83,8 +89,26 @@ abstract contract Vouchers is Books {
     function voidVoucher(uint32 id, uint48 earned) external onlyGuardian {
         uint64 claimableAt = _posted(id, earned) + delay;
         if (block.timestamp >= claimableAt) revert TooLate(claimableAt);
-        postedAt[id][earned] = VOID;
-        emit VoucherVoided(id, earned);
+        _voidVoucher(id, earned);
+    }
+
+    /// @notice Voids many vouchers in one transaction: a thief with the signer's key posts one
+    /// after another, and one that is left is enough for it. What was not posted, is void or has
+    /// ripened meanwhile is passed over and saves none of the others.
+    /// @param vouchers any of them, of any ids
+    /// @return done how many were voided
+    function voidVouchers(Posted[] calldata vouchers)
+        external
+        onlyGuardian
+        returns (uint256 done)
+    {
+        for (uint256 i = 0; i < vouchers.length; ++i) {
+            Posted calldata one = vouchers[i];
+            uint64 time = postedAt[one.id][one.earned];
+            if (time == 0 || time == VOID || block.timestamp >= time + delay) continue;
+            _voidVoucher(one.id, one.earned);
+            ++done;
+        }
     }
 
     /// @notice What the signer signs, by EIP-712.
@@ -100,6 +124,11 @@ abstract contract Vouchers is Books {
     /// @notice EIP-712's domain of this contract on this chain, also after a split of the chain.
     function domainSeparator() public view returns (bytes32) {
         return keccak256(abi.encode(DOMAIN_TYPE, NAME, VERSION, block.chainid, address(this)));
+    }
+
+    function _voidVoucher(uint32 id, uint48 earned) private {
+        postedAt[id][earned] = VOID;
+        emit VoucherVoided(id, earned);
     }
 
     function _posted(uint32 id, uint48 earned) private view returns (uint64 time) {

@@ -134,6 +134,47 @@ test('gas of a voucher', async (t) => {
     record(t, 'voucher claimed, account new', paid.gasUsed);
 });
 
+/** 50 transactions of one account in one block. @returns {Promise<bigint>} gas of the last */
+async function fifty(account, functionName, args_of) {
+    await chain.setAutomine(false);
+    const nonce = await chain.getTransactionCount({ address: account.address });
+    let hash;
+    for (let i = 0; i < 50; i += 1) {
+        hash = await chain.writeContract({ account, chain: null, address: at.settlement,
+            abi: made.settlement_abi, functionName, args: await args_of(i), nonce: nonce + i,
+            gas: 200_000n });
+    }
+    await chain.mine({ blocks: 1 });
+    await chain.setAutomine(true);
+    const receipt = await chain.waitForTransactionReceipt({ hash });
+    assert.equal(receipt.status, 'success');
+    return receipt.gasUsed;
+}
+
+test('gas of a forgery, and of voiding fifty at once', async (t) => {
+    // So that nothing ripens between posting and voiding.
+    at = await c.deploy(anvil.url, made.build, { OGPU_CLAIM_DELAY_S: '600',
+        OGPU_GUARDIAN: c.STRANGER.address });
+    await c.send(chain, c.CLIENT, at.vault, made.vault_abi, 'register', [c.CLIENT.address]);
+    const guardian = (name, args) => c.send(chain, c.STRANGER, at.settlement,
+        made.settlement_abi, name, args);
+    const entry = (i) => [BigInt(i + 1), 0n, TAG, TAG, c.pack([[1, 1_000_000n, false]])];
+    record(t, 'a forged batch', await fifty(c.SETTLER, 'settle', entry));
+    const roots = await guardian('voidRoots', [1n, 2n ** 64n - 1n]);
+    assert.equal(roots.logs.length, 50);
+    record(t, '50 batches voided at once', roots.gasUsed);
+    const post = async (i) => {
+        const message = { id: 1, earned: 1_000_000 + i, deadline: 2n ** 40n };
+        const signature = await c.CLIENT.signTypedData(c.voucher(at, message));
+        return [message.id, message.earned, message.deadline, signature];
+    };
+    record(t, 'a forged voucher', await fifty(c.STRANGER, 'postVoucher', post));
+    const list = Array.from({ length: 50 }, (_, i) => ({ id: 1, earned: 1_000_000 + i }));
+    const vouchers = await guardian('voidVouchers', [list]);
+    assert.equal(vouchers.logs.length, 50);
+    record(t, '50 vouchers voided at once', vouchers.gasUsed);
+});
+
 test('no figure differs from gas.json', () => {
     if (process.env.OGPU_GAS_UPDATE) {
         writeFileSync(SNAPSHOT, `${JSON.stringify(figures, null, 4)}\n`);

@@ -80,6 +80,53 @@ contract KeysTest is Base {
         othersAreWhole();
     }
 
+    /// One forgery that is left would take all that lies unclaimed. Fifty of them, one of which is
+    /// void already, are one transaction of the guardian.
+    function test_settler_stolen_fifty_forgeries_are_voided_at_once() public {
+        vm.prank(GUARDIAN);
+        settlement.voidRoots(1, 2);
+        eq(settlement.committed(), EARNED, "what has ripened stands");
+        for (uint64 i = 0; i < 50; ++i) {
+            vm.prank(SETTLER);
+            settlement.settle(3 + i, i == 9 ? CAP : 0, 0, 0, Trees.entry(THIEF, EARNED));
+        }
+        pass(1 days - 1);
+        vm.prank(GUARDIAN);
+        settlement.dismiss(SETTLER);
+        vm.prank(GUARDIAN);
+        settlement.voidRoot(7);
+        vm.prank(SETTLER);
+        vm.expectRevert(abi.encodeWithSelector(Roles.NotGuardian.selector, SETTLER));
+        settlement.voidRoots(1, type(uint64).max);
+        vm.expectEmit(address(settlement));
+        emit Books.Voided(12, CAP);
+        vm.prank(GUARDIAN);
+        eq(settlement.voidRoots(1, type(uint64).max), 49, "all but the one that was void");
+        vm.prank(GUARDIAN);
+        eq(settlement.voidRoots(0, 52), 0, "nothing is left to void");
+        eq(settlement.committed(), EARNED, "nothing is declared any more");
+        pass(30 days);
+        for (uint64 i = 0; i < 50; ++i) {
+            bytes memory why = abi.encodeWithSelector(Books.UnknownEpoch.selector, 3 + i);
+            claimReverts(why, 3 + i, Trees.entry(THIEF, EARNED), 0);
+        }
+        eq(stolen(), 0, "loss");
+        othersAreWhole();
+    }
+
+    /// Only the range: its neighbours stand, on both sides.
+    function test_a_range_of_batches_is_voided_and_no_other() public {
+        for (uint64 epoch = 3; epoch < 9; ++epoch) settle(epoch, 0, Trees.entry(2, EARNED));
+        vm.prank(GUARDIAN);
+        eq(settlement.voidRoots(4, 6), 3, "three");
+        for (uint64 epoch = 1; epoch < 9; ++epoch) {
+            (bytes32 root,) = settlement.rootOf(epoch);
+            require((root == 0) == (epoch >= 4 && epoch <= 6), "the range");
+        }
+        vm.prank(GUARDIAN);
+        eq(settlement.voidRoots(8, 7), 0, "an empty range");
+    }
+
     /// The guardian asleep for five days: five caps, and never what others have earned.
     function test_settler_stolen_and_the_guardian_asleep_loses_a_cap_a_day() public {
         for (uint64 day = 1; day <= 5; ++day) {
@@ -119,10 +166,14 @@ contract KeysTest is Base {
     }
 
     function sign(uint48 units) internal {
+        sign(THIEF, units);
+    }
+
+    function sign(uint32 id, uint48 units) internal {
         uint64 never = type(uint64).max;
-        bytes32 digest = settlement.voucherDigest(THIEF, units, never);
+        bytes32 digest = settlement.voucherDigest(id, units, never);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, digest);
-        settlement.postVoucher(THIEF, units, never, abi.encodePacked(r, s, v));
+        settlement.postVoucher(id, units, never, abi.encodePacked(r, s, v));
     }
 
     function test_signer_stolen_and_the_guardian_awake_loses_nothing() public {
@@ -135,6 +186,44 @@ contract KeysTest is Base {
         pass(30 days);
         vm.expectRevert(abi.encodeWithSelector(Vouchers.NotPosted.selector, THIEF, CAP));
         settlement.claimVoucher(THIEF, CAP);
+        eq(stolen(), 0, "loss");
+        othersAreWhole();
+    }
+
+    /// The thief posts a voucher more each second; the guardian voids all in one transaction, what
+    /// was never posted, is void already or has ripened among them, and those two change nothing.
+    function test_signer_stolen_fifty_forgeries_are_voided_at_once() public {
+        sign(2, EARNED);
+        pass(1 days);
+        Vouchers.Posted[] memory list = new Vouchers.Posted[](52);
+        for (uint48 i = 0; i < 50; ++i) {
+            list[i] = Vouchers.Posted(THIEF, CAP - i);
+            sign(CAP - i);
+            pass(1);
+        }
+        list[50] = Vouchers.Posted(THIEF, 1);
+        list[51] = Vouchers.Posted(2, EARNED);
+        vm.prank(GUARDIAN);
+        settlement.dismiss(signer());
+        vm.prank(GUARDIAN);
+        settlement.voidVoucher(THIEF, CAP - 7);
+        vm.prank(STRANGER);
+        vm.expectRevert(abi.encodeWithSelector(Roles.NotGuardian.selector, STRANGER));
+        settlement.voidVouchers(list);
+        vm.expectEmit(address(settlement));
+        emit Vouchers.VoucherVoided(THIEF, CAP);
+        vm.prank(GUARDIAN);
+        eq(settlement.voidVouchers(list), 49, "all but those");
+        vm.prank(GUARDIAN);
+        eq(settlement.voidVouchers(list), 0, "nothing is left to void");
+        eq(settlement.postedAt(THIEF, 1), 0, "not posted");
+        require(settlement.postedAt(2, EARNED) < block.timestamp, "too late for this one");
+        pass(30 days);
+        for (uint48 i = 0; i < 50; ++i) {
+            bytes memory why = abi.encodeWithSelector(Vouchers.NotPosted.selector, THIEF, CAP - i);
+            vm.expectRevert(why);
+            settlement.claimVoucher(THIEF, CAP - i);
+        }
         eq(stolen(), 0, "loss");
         othersAreWhole();
     }
