@@ -28,6 +28,9 @@ contract Settlement is Payouts, Vouchers, Exit, Scores {
         uint256 count
     );
 
+    /// @notice A batch must be the input of the settler's own transaction, and the settler have no
+    /// code.
+    error NotPlain(address caller);
     /// @notice Epochs count one by one.
     error WrongEpoch(uint64 epoch, uint64 expected);
     /// @notice A batch needs an entry.
@@ -53,6 +56,7 @@ contract Settlement is Payouts, Vouchers, Exit, Scores {
         bytes32 logRoot,
         bytes calldata entries
     ) external onlySettler {
+        _requirePlain();
         if (exitAt != 0) revert ExitHasBegun();
         if (epoch != lastEpoch + 1) revert WrongEpoch(epoch, lastEpoch + 1);
         if (entries.length == 0) revert EmptyBatch();
@@ -67,5 +71,16 @@ contract Settlement is Payouts, Vouchers, Exit, Scores {
         lastEpoch = epoch;
         _batches[epoch] = Batch(root, uint32(block.timestamp), increase, bytes20(scoreRoot));
         emit Settled(epoch, root, increase, scoreRoot, logRoot, count);
+    }
+
+    /// @dev Whoever rebuilds a proof finds the entries in the input of the transaction. A settler
+    /// with code, a contract or an account that delegates to one (EIP-7702), could keep them out
+    /// of there: it would make them up, or read them from where they are not kept, and pass them by
+    /// an inner call. tx.origin authorises nothing here, onlySettler has done that; it tells that
+    /// there is no call in between. A delegated account is the origin of a call to itself too, so
+    /// its code is asked for as well.
+    function _requirePlain() private view {
+        // solhint-disable-next-line avoid-tx-origin
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotPlain(msg.sender);
     }
 }

@@ -8,6 +8,8 @@ import {Vault} from "contracts/Vault.sol";
 /// The cheat codes these tests use.
 interface Vm {
     function prank(address sender) external;
+    function prank(address sender, address origin) external;
+    function etch(address target, bytes calldata code) external;
     function warp(uint256 time) external;
     function deal(address account, uint256 balance) external;
     function expectRevert(bytes calldata data) external;
@@ -119,7 +121,7 @@ abstract contract Base {
     }
 
     function settle(uint64 epoch, uint64 increase, bytes memory entries) internal {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         settlement.settle(epoch, increase, SCORES, LOG, entries);
     }
 

@@ -94,7 +94,7 @@ contract ExitTest is Base {
     function test_nothing_new_counts_once_it_has_begun() public {
         settle(1, 10, Trees.entry(4, 10));
         begin();
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Books.ExitHasBegun.selector));
         settlement.settle(2, 10, SCORES, LOG, Trees.entry(4, 20));
         vm.expectRevert(abi.encodeWithSelector(Vault.Closed.selector));

@@ -53,9 +53,9 @@ contract KeysTest is Base {
 
     /// A day of the settler's thief: lists itself up to the cap, claims all that is ripe.
     function robDay(uint64 epoch, uint48 units) internal {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         settlement.settle(epoch, CAP, 0, 0, Trees.entry(THIEF, units));
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         try settlement.settle(epoch + 1, 1, 0, 0, Trees.entry(THIEF, units + 1)) {
             revert("over the cap");
         } catch {}
@@ -73,7 +73,7 @@ contract KeysTest is Base {
             abi.encodeWithSelector(Books.UnknownEpoch.selector, 3), 3,
             Trees.entry(THIEF, CAP), 0
         );
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Roles.NotSettler.selector, SETTLER));
         settlement.settle(4, 1, 0, 0, Trees.entry(THIEF, 1));
         eq(stolen(), 0, "loss");
@@ -87,7 +87,7 @@ contract KeysTest is Base {
         settlement.voidRoots(1, 2);
         eq(settlement.committed(), EARNED, "what has ripened stands");
         for (uint64 i = 0; i < 50; ++i) {
-            vm.prank(SETTLER);
+            vm.prank(SETTLER, SETTLER);
             settlement.settle(3 + i, i == 9 ? CAP : 0, 0, 0, Trees.entry(THIEF, EARNED));
         }
         pass(1 days - 1);
@@ -95,7 +95,7 @@ contract KeysTest is Base {
         settlement.dismiss(SETTLER);
         vm.prank(GUARDIAN);
         settlement.voidRoot(7);
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Roles.NotGuardian.selector, SETTLER));
         settlement.voidRoots(1, type(uint64).max);
         vm.expectEmit(address(settlement));
@@ -140,7 +140,7 @@ contract KeysTest is Base {
 
     /// Nor does the whole pool, listed without being declared, bring more.
     function test_settler_stolen_gains_nothing_by_declaring_less() public {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         settlement.settle(3, CAP, 0, 0, Trees.entry(THIEF, 900_000));
         pass(1 days);
         vm.prank(STRANGER);
@@ -157,7 +157,7 @@ contract KeysTest is Base {
     /// What providers had not claimed yet can be taken by listing as much and declaring nothing:
     /// the loss of a sleeping guardian is a cap a day plus the unclaimed.
     function test_settler_stolen_can_take_what_lies_unclaimed() public {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         settlement.settle(3, CAP, 0, 0, Trees.entry(THIEF, EARNED + CAP));
         pass(1 days);
         claim(3, Trees.entry(THIEF, EARNED + CAP), 0);
@@ -315,7 +315,7 @@ contract KeysTest is Base {
         othersAreWhole();
         uint48 rest = 1_000_000 - EARNED - CAP;
         bytes memory all = Trees.entry(THIEF, rest);
-        vm.prank(person(THIEF));
+        vm.prank(person(THIEF), person(THIEF));
         settlement.settle(4, rest, 0, 0, all);
         claimReverts(
             abi.encodeWithSelector(Books.TooEarly.selector, block.timestamp + 1 days), 4, all, 0
@@ -349,7 +349,7 @@ contract KeysTest is Base {
 
     /// In an exit, what a thief declared and never listed stays in the vault; it gains nothing.
     function test_settler_stolen_can_lock_up_a_cap_a_day_in_an_exit() public {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         settlement.settle(3, CAP, 0, 0, Trees.entry(THIEF, 0));
         pass(8 days);
         settlement.beginExit();

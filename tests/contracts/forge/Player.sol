@@ -61,7 +61,7 @@ contract Player {
             }
         }
         uint64 increase = uint64(honest ? grown : (seed >> 128) % (left + 1));
-        vm.prank(settler);
+        vm.prank(settler, settler);
         settlement.settle(++batches, increase, 0, 0, entries);
         batch[batches] = entries;
     }

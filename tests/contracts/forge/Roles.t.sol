@@ -81,7 +81,7 @@ contract RolesTest is Base {
         pass(1);
         carryOut(call);
         eq(settlement.settler(), STRANGER, "then by anyone");
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Roles.NotSettler.selector, SETTLER));
         settlement.settle(1, 1, SCORES, LOG, Trees.entry(1, 1));
     }
@@ -145,7 +145,7 @@ contract RolesTest is Base {
         vm.prank(GUARDIAN);
         settlement.dismiss(SETTLER);
         eq(settlement.settler(), address(0), "no settler");
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Roles.NotSettler.selector, SETTLER));
         settlement.settle(1, 1, SCORES, LOG, Trees.entry(1, 1));
         vm.prank(GUARDIAN);
@@ -165,12 +165,12 @@ contract RolesTest is Base {
         change(abi.encodeCall(Roles.setDailyCap, (100)));
         vm.warp(20_000 days);
         settle(1, 60, Trees.entry(1, 60));
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Roles.OverDailyCap.selector, 101, 100));
         settlement.settle(2, 41, SCORES, LOG, Trees.entry(1, 101));
         settle(2, 40, Trees.entry(1, 100));
         vm.warp(20_001 days - 1);
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Roles.OverDailyCap.selector, 101, 100));
         settlement.settle(3, 1, SCORES, LOG, Trees.entry(1, 101));
         settle(3, 0, Trees.entry(1, 100));
@@ -194,7 +194,7 @@ contract RolesTest is Base {
             bytes memory call = abi.encodeCall(
                 Settlement.settle, (epoch + 1, increase, SCORES, LOG, Trees.entry(1, 1))
             );
-            vm.prank(SETTLER);
+            vm.prank(SETTLER, SETTLER);
             (bool ok,) = address(settlement).call(call);
             eq(ok ? 1 : 0, fits ? 1 : 0, "accepted exactly within the cap");
             if (!ok) continue;

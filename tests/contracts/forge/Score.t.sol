@@ -20,7 +20,7 @@ contract ScoreTest is Base {
     }
 
     function close(uint64 epoch, bytes32 root) internal {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         settlement.settle(epoch, 0, root, LOG, Trees.entry(1, 0));
     }
 

@@ -6,6 +6,17 @@ import {Books} from "contracts/Books.sol";
 import {Roles} from "contracts/Roles.sol";
 import {Settlement} from "contracts/Settlement.sol";
 
+/// A settler that would keep a batch's data to itself.
+contract Hider {
+    function hide(Settlement settlement, bytes calldata call) external {
+        (bool ok, bytes memory why) = address(settlement).call(call);
+        if (ok) return;
+        assembly ("memory-safe") {
+            revert(add(why, 32), mload(why))
+        }
+    }
+}
+
 contract SettleTest is Base {
     function setUp() public override {
         super.setUp();
@@ -16,7 +27,7 @@ contract SettleTest is Base {
     function settleReverts(bytes memory why, uint64 epoch, uint64 increase, bytes memory entries)
         internal
     {
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(why);
         settlement.settle(epoch, increase, SCORES, LOG, entries);
     }
@@ -43,6 +54,30 @@ contract SettleTest is Base {
     function test_only_the_settler() public {
         vm.expectRevert(abi.encodeWithSelector(Roles.NotSettler.selector, address(this)));
         settlement.settle(1, 0, SCORES, LOG, Trees.entry(1, 1));
+    }
+
+    /// A contract, made settler, whoever's transaction it is that calls it.
+    function test_a_contract_settles_nothing() public {
+        Hider hider = new Hider();
+        vm.prank(address(settlement.admin()));
+        settlement.setSettler(address(hider));
+        bytes memory call = abi.encodeCall(
+            Settlement.settle, (1, 0, SCORES, LOG, Trees.entry(1, 1))
+        );
+        vm.prank(SETTLER, SETTLER);
+        vm.expectRevert(abi.encodeWithSelector(Settlement.NotPlain.selector, address(hider)));
+        hider.hide(settlement, call);
+        eq(settlement.lastEpoch(), 0, "nothing was settled");
+    }
+
+    /// A key that delegates to code is the origin of what that code does in its name.
+    function test_an_account_with_code_settles_nothing() public {
+        vm.etch(SETTLER, hex"00");
+        settleReverts(
+            abi.encodeWithSelector(Settlement.NotPlain.selector, SETTLER), 1, 0, Trees.entry(1, 1)
+        );
+        vm.etch(SETTLER, "");
+        settle(1, 0, Trees.entry(1, 1));
     }
 
     function test_epochs_count_one_by_one() public {
@@ -154,7 +189,7 @@ contract SettleTest is Base {
         );
         // Even a pool that could hold it: the sum must fit its counter.
         vault.deposit{value: uint256(huge) * 2 * UNIT}(person(3));
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         (bool ok,) = address(settlement).call(
             abi.encodeCall(Settlement.settle, (2, huge, SCORES, LOG, Trees.entry(1, 1)))
         );
@@ -193,7 +228,7 @@ contract SettleTest is Base {
         bytes memory junk = bytes.concat(more, more, more, more);
         uint256 fill = 32 - entries.length;
         for (uint256 i = 0; i < fill; ++i) call[call.length - fill + i] = junk[i];
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         (bool ok,) = address(settlement).call(bytes.concat(call, junk));
         eq(ok ? 1 : 0, 1, "accepted");
         (bytes32 kept,) = settlement.rootOf(epoch);

@@ -64,7 +64,7 @@ contract VaultTest is Base {
         vault.deposit{value: 1 ether}(person(1));
         vm.expectRevert(abi.encodeWithSelector(Vault.NotSettlement.selector, address(this)));
         vault.payOut(1, 1 ether);
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Vault.NotSettlement.selector, SETTLER));
         vault.payOut(1, 1 ether);
         vm.prank(address(settlement));

@@ -76,7 +76,7 @@ contract VoidTest is Base {
         voidRoot(2);
         eq(settlement.committed(), 400, "never below paid");
         eq(settlement.paid(), 400, "paid");
-        vm.prank(SETTLER);
+        vm.prank(SETTLER, SETTLER);
         vm.expectRevert(abi.encodeWithSelector(Books.Insolvent.selector, 1001, 1000 * UNIT));
         settlement.settle(3, 601, SCORES, LOG, Trees.entry(3, 601));
         settle(3, 600, Trees.entry(3, 600));

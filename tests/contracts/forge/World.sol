@@ -85,7 +85,7 @@ contract World {
                 if (units > highest[id]) highest[id] = units;
             }
         }
-        vm.prank(settler);
+        vm.prank(settler, settler);
         try settlement.settle(batches + 1, increase % 2e6, 0, 0, entries) {
             batch[++batches] = entries;
         } catch {}
