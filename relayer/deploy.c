@@ -211,6 +211,18 @@ static enum err_code print_plan(const struct deploy *d, struct wei cost, struct 
                  json_pack("{s:s, s:s}", "cost_max_wei", cost_text, "balance_wei", balance_text));
 }
 
+/* The contract takes no batch from an account with code: what that hides, nobody could rebuild. */
+static enum err_code check_settler(struct deploy *d, struct err *err)
+{
+    struct address settler = abi_to_address(&d->rec.terms.v[TERM_SETTLER]);
+    struct bytes code;
+    enum err_code rc = rpc_code(d->r.rpc, settler, "latest", d->r.arena, &code, err);
+
+    if (rc == E_OK && code.n > 0)
+        rc = err_set(err, E_CONFIG, "the settler has code: it must be an account with a key alone");
+    return rc;
+}
+
 /* A new one. @dry  only what it would be */
 static enum err_code begin(const struct options *o, struct deploy *d, struct err *err)
 {
@@ -218,6 +230,8 @@ static enum err_code begin(const struct options *o, struct deploy *d, struct err
     struct wei balance;
     enum err_code rc = terms_check(&d->rec.terms, err);
 
+    if (rc == E_OK)
+        rc = check_settler(d, err);
     if (rc == E_OK)
         rc = make_init(d, err);
     if (rc == E_OK)

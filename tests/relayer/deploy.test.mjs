@@ -49,7 +49,10 @@ async function refused(why, over = {}, args = []) {
 
 test('what cannot be right is refused before anything is signed', async () => {
     const before = await nonce();
+    const contract = `0x${'c0de'.repeat(10)}`;
+    await chain.setCode({ address: contract, bytecode: '0x00' });
     for (const [why, over] of [
+        [/the settler has code/, { OGPU_SETTLER: contract }],
         [/the signer is missing/, { OGPU_SIGNER: '' }],
         [/the admin must be an address/, { OGPU_ADMIN: '0x1234' }],
         [/the settler is missing/, { OGPU_SETTLER: `0x${'0'.repeat(40)}` }],
