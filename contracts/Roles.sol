@@ -160,10 +160,15 @@ abstract contract Roles {
         _settled = _used(_settled, units);
     }
 
-    /// @dev Counts a voucher's units against the day's cap; a robbed signer must not be able to
-    /// use up the settler's.
-    function _useSignerCap(uint64 units) internal {
-        _vouched = _used(_vouched, units);
+    /// @dev Counts a voucher's units against the day's cap, as many as are left of it; a robbed
+    /// signer must not be able to use up the settler's. Reverts when none are.
+    /// @return taken at most the units asked for
+    function _useSignerCap(uint64 units) internal returns (uint64 taken) {
+        uint64 used = _usedToday(_vouched);
+        uint64 left = used < dailyCap ? dailyCap - used : 0;
+        if (left == 0) revert OverDailyCap(uint256(used) + units, dailyCap);
+        taken = units < left ? units : left;
+        _vouched = _used(_vouched, taken);
     }
 
     /// @dev This contract keeps one right over the lock, to cancel: whoever is guardian uses it
@@ -179,10 +184,17 @@ abstract contract Roles {
 
     /// @dev What was used of today's cap with these units, a new day starting at none.
     function _used(Usage memory usage, uint64 units) private view returns (Usage memory) {
-        // Days fit 32 bits for eleven million years.
-        uint32 today = uint32(block.timestamp / 1 days);
-        uint256 total = (usage.day == today ? uint256(usage.units) : 0) + units;
+        uint256 total = uint256(_usedToday(usage)) + units;
         if (total > dailyCap) revert OverDailyCap(total, dailyCap);
-        return Usage(today, uint64(total));
+        return Usage(_today(), uint64(total));
+    }
+
+    function _usedToday(Usage memory usage) private view returns (uint64) {
+        return usage.day == _today() ? usage.units : 0;
+    }
+
+    /// @dev Days fit 32 bits for eleven million years.
+    function _today() private view returns (uint32) {
+        return uint32(block.timestamp / 1 days);
     }
 }

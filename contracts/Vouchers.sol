@@ -72,15 +72,17 @@ abstract contract Vouchers is Books {
         emit VoucherPosted(id, earned, time + delay);
     }
 
-    /// @notice Pays what a voucher names beyond what its id got before; anyone may call.
+    /// @notice Pays what a voucher names beyond what its id got before, as far as the day's cap
+    /// goes; the rest stays to be claimed another day. Anyone may call.
+    /// @dev In parts, since all vouchers share the cap: one that had to fit whole could never be
+    /// paid when it names more than a day's cap, nor while others use up a part of each day's.
     function claimVoucher(uint32 id, uint48 earned) external {
         _requireRipe(_posted(id, earned));
         if (exitAt != 0 && block.timestamp >= exitAt) revert ExitHasBegun();
         uint64 before = claimed(id);
         if (earned <= before) revert NothingToClaim(id);
-        uint64 due = earned - before;
+        uint64 due = _useSignerCap(earned - before);
         _commit(due);
-        _useSignerCap(due);
         _counters[id].vouched += due;
         vault.payOut(id, _book(id, due));
     }

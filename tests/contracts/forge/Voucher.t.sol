@@ -173,20 +173,77 @@ contract VoucherTest is Base {
         vm.warp(20_000 days);
         post(2, 400);
         post(3, 200);
-        post(4, 1001);
         vm.warp(20_001 days);
         settlement.claimVoucher(2, 400);
+        settlement.claimVoucher(3, 200);
+        eq(person(3).balance, 100 * UNIT, "what is left of the day");
         vm.expectRevert(abi.encodeWithSelector(Roles.OverDailyCap.selector, 600, 500));
         settlement.claimVoucher(3, 200);
-        vm.expectRevert(abi.encodeWithSelector(Books.Insolvent.selector, 1401, 1000 * UNIT));
-        settlement.claimVoucher(4, 1001);
-        settle(1, 500, Trees.entry(1, 500));
+        settle(1, 450, Trees.entry(1, 450));
         vm.warp(20_002 days);
-        vm.expectRevert(abi.encodeWithSelector(Books.Insolvent.selector, 1100, 1000 * UNIT));
+        vm.expectRevert(abi.encodeWithSelector(Books.Insolvent.selector, 1050, 1000 * UNIT));
         settlement.claimVoucher(3, 200);
-        vault.deposit{value: 100 * UNIT}(person(1));
+        vault.deposit{value: 50 * UNIT}(person(1));
         settlement.claimVoucher(3, 200);
-        eq(settlement.committed(), 1100, "to the last unit");
+        eq(person(3).balance, 200 * UNIT, "the rest");
+        eq(settlement.committed(), 1050, "to the last unit");
+    }
+
+    /// Left out of every batch for long: the newest voucher alone names more than two days' caps.
+    function test_a_voucher_above_the_daily_cap_is_paid_day_by_day() public {
+        vault.deposit{value: 1000 * UNIT}(person(1));
+        vm.warp(20_000 days);
+        post(2, 1200);
+        for (uint64 day = 1; day <= 3; ++day) {
+            vm.warp((20_000 + day) * 1 days);
+            uint64 part = day < 3 ? 500 : 200;
+            uint64 sum = day < 3 ? 500 * day : 1200;
+            vm.expectEmit(address(settlement));
+            emit Books.Claimed(2, person(2), part, part * UNIT);
+            settlement.claimVoucher(2, 1200);
+            eq(settlement.claimed(2), sum, "claimed");
+            eq(settlement.committed(), sum, "declared as far as it is paid");
+            vm.expectRevert(
+                day < 3
+                    ? abi.encodeWithSelector(Roles.OverDailyCap.selector, 1700 - sum, 500)
+                    : abi.encodeWithSelector(Books.NothingToClaim.selector, 2)
+            );
+            settlement.claimVoucher(2, 1200);
+        }
+        eq(person(2).balance, 1200 * UNIT, "all of it");
+        bytes memory entries = Trees.entry(2, 1200);
+        vm.warp(20_004 days);
+        settle(1, 500, entries);
+        pass(DELAY);
+        vm.expectEmit(address(settlement));
+        emit Books.Released(2, 500);
+        claim(1, entries, 0);
+        eq(settlement.committed(), 1200, "declared once, as far as the batch declared it");
+    }
+
+    /// The cap is one for all vouchers: a payee that takes its day by day holds others up, and no
+    /// more than that. A cap lowered under what was used leaves nothing of that day.
+    function test_others_use_of_the_cap_delays_and_takes_nothing() public {
+        vm.warp(20_000 days);
+        post(2, 450);
+        post(3, 100);
+        vm.warp(20_001 days);
+        settlement.claimVoucher(2, 450);
+        settlement.claimVoucher(3, 100);
+        eq(person(3).balance, 50 * UNIT, "a part");
+        post(2, 550);
+        vm.prank(address(settlement.admin()));
+        settlement.setDailyCap(40);
+        vm.warp(20_002 days - 1);
+        vm.expectRevert(abi.encodeWithSelector(Roles.OverDailyCap.selector, 550, 40));
+        settlement.claimVoucher(3, 100);
+        vm.warp(20_002 days);
+        settlement.claimVoucher(2, 550);
+        vm.warp(20_003 days);
+        settlement.claimVoucher(3, 100);
+        vm.warp(20_004 days);
+        settlement.claimVoucher(3, 100);
+        eq(person(3).balance, 100 * UNIT, "two days later all of it");
     }
 
     /// The same 100 units listed by a batch and signed: paid once, declared once in the end.
