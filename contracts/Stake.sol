@@ -16,7 +16,8 @@ interface IRoleHolders {
 /// to the account that owns it. Names and events are those of OpenGPU's own Vault where they mean
 /// the same.
 /// @dev A sanction passes the admin's time lock first, so it is public before it holds, and the
-/// unbonding period is longer than that wait, so it cannot be outrun. It carries the hash of its
+/// unbonding period is longer than that wait, so what is locked when it is announced cannot outrun
+/// it; what has unbonded by then, or does before it holds, can. It carries the hash of its
 /// evidence. Until its appeal is over the guardian may waive it. After that the admin, again after
 /// its wait, gives the coins to whoever was harmed, or back.
 abstract contract Stake {
@@ -126,15 +127,18 @@ abstract contract Stake {
     }
 
     /// @notice Takes the use of stake from an account, first of what unbonds: it would leave first.
+    /// @dev Where less is left than was announced, that is taken: else an account could make an
+    /// announced sanction fail by taking out one wei that had unbonded before.
     /// @param account who broke the rules
-    /// @param amount wei, at most what it has locked and unbonding
+    /// @param amount wei; at most what it has locked and unbonding is taken
     /// @param evidence hash of what proves it
     function sanction(address account, uint256 amount, bytes32 evidence) external onlyStakeAdmin {
         Holding storage its = _holdings[account];
         if (amount == 0) revert ZeroStake();
         if (evidence == 0) revert NoEvidence();
         uint256 all = uint256(its.lockup) + its.unbonding;
-        if (amount > all) revert TooLittleStake(account, amount, all);
+        if (all == 0) revert TooLittleStake(account, amount, all);
+        if (amount > all) amount = all;
         uint128 leaving = amount < its.unbonding ? uint128(amount) : its.unbonding;
         its.unbonding -= leaving;
         its.lockup -= uint128(amount) - leaving;

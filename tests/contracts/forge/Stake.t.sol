@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Base, Trees, vm} from "./Base.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {Books} from "contracts/Books.sol";
 import {Roles} from "contracts/Roles.sol";
 import {Settlement} from "contracts/Settlement.sol";
@@ -147,13 +148,16 @@ contract StakeTest is Base {
         standing(50 ether, 0, 50 ether);
         pass(UNBONDING);
         claimReverts(abi.encodeWithSelector(Stake.ZeroStake.selector));
-        bytes4 why = Stake.TooLittleStake.selector;
-        vm.prank(lockOf());
-        vm.expectRevert(abi.encodeWithSelector(why, provider, 51 ether, 50 ether));
-        vault.sanction(provider, 51 ether, PROOF);
         vm.prank(lockOf());
         vm.expectRevert(abi.encodeWithSelector(Stake.NoEvidence.selector));
         vault.sanction(provider, 1, 0);
+        sanction(51 ether);
+        standing(0, 0, 100 ether);
+        vm.prank(lockOf());
+        vm.expectRevert(
+            abi.encodeWithSelector(Stake.TooLittleStake.selector, provider, 1, 0)
+        );
+        vault.sanction(provider, 1, PROOF);
     }
 
     function test_the_guardian_waives_within_the_appeal_only() public {
@@ -223,11 +227,61 @@ contract StakeTest is Base {
         eq(address(vault).balance, 100 ether, "the stake is left");
     }
 
-    function test_an_announced_sanction_cannot_be_outrun() public {
+    function test_unbonding_must_outlast_the_announcement() public {
         Roles.Config memory c = config();
         c.unbonding = c.adminDelay;
         vm.expectRevert(abi.encodeWithSelector(Books.UnbondingTooShort.selector, c.unbonding));
         new Settlement(c);
+    }
+
+    /// A deployment whose unbonding lasts one second longer than an announcement: no less is
+    /// allowed. The stake is the provider's 100 ether.
+    function tightest() internal returns (TimelockController lock) {
+        Roles.Config memory c = config();
+        c.unbonding = c.adminDelay + 1;
+        settlement = new Settlement(c);
+        vault = settlement.vault();
+        vault.lock{value: 100 ether}(provider);
+        lock = settlement.admin();
+    }
+
+    function blame() internal view returns (bytes memory) {
+        return abi.encodeCall(Stake.sanction, (provider, 100 ether, PROOF));
+    }
+
+    /// The race: the provider sees the announcement in the same block and unbonds at once.
+    function test_an_announced_sanction_cannot_be_outrun() public {
+        TimelockController lock = tightest();
+        vm.prank(ADMIN);
+        lock.schedule(address(vault), 0, blame(), 0, 0, 2 days);
+        unbond(100 ether);
+        uint256 until = block.timestamp + 2 days + 1;
+        vm.warp(until - 1);
+        claimReverts(abi.encodeWithSelector(Stake.StillUnbonding.selector, until));
+        vm.prank(STRANGER);
+        lock.execute(address(vault), 0, blame(), 0, 0);
+        standing(0, 0, 100 ether);
+        vm.warp(until);
+        claimReverts(abi.encodeWithSelector(Stake.ZeroStake.selector));
+    }
+
+    /// What had unbonded before can still be taken out; that neither saves the rest, which is
+    /// unbonded at once, nor makes the sanction fail, which names more than is left.
+    function test_what_had_unbonded_can_leave_and_the_rest_cannot() public {
+        TimelockController lock = tightest();
+        unbond(30 ether);
+        pass(2 days + 1);
+        vm.prank(ADMIN);
+        lock.schedule(address(vault), 0, blame(), 0, 0, 2 days);
+        vm.prank(provider);
+        vault.claim();
+        eq(provider.balance, 30 ether, "it was no longer locked");
+        unbond(70 ether);
+        pass(2 days);
+        vm.expectEmit(address(vault));
+        emit Stake.Sanctioned(provider, 70 ether);
+        lock.execute(address(vault), 0, blame(), 0, 0);
+        standing(0, 0, 70 ether);
     }
 
     /// Any order of moves: the stake's parts add up and the deposits stay.
