@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Trees, vm} from "./Base.sol";
 import {Settlement} from "contracts/Settlement.sol";
 import {Vault} from "contracts/Vault.sol";
+import {Vouchers} from "contracts/Vouchers.sol";
 
 /// Everyone at once: clients, a settler and a signer who both may lie, a guardian, stakers, and
 /// people who leave. Every move may fail; what matters is what holds after it.
@@ -49,7 +50,7 @@ contract World {
     }
 
     function counters() private view returns (uint256[] memory all) {
-        all = new uint256[](PEOPLE * 4 + 3);
+        all = new uint256[](PEOPLE * 4 + 5);
         for (uint32 id = 1; id <= PEOPLE; ++id) {
             uint256 k = (id - 1) * 4;
             (all[k], all[k + 1]) = settlement.shownOf(id);
@@ -59,6 +60,8 @@ contract World {
         all[PEOPLE * 4] = settlement.paid();
         all[PEOPLE * 4 + 1] = settlement.lastEpoch();
         all[PEOPLE * 4 + 2] = vault.totalPaid();
+        all[PEOPLE * 4 + 3] = settlement.searched();
+        all[PEOPLE * 4 + 4] = settlement.lifeAt();
     }
 
     function who(uint32 seed) private pure returns (uint32) {
@@ -94,6 +97,24 @@ contract World {
     function voidRoot(uint64 epoch) public watched {
         vm.prank(guardian);
         try settlement.voidRoot(batches == 0 ? 0 : batches - epoch % 2) {} catch {}
+    }
+
+    /// Rare: else hardly a batch would stand.
+    function voidMany(uint64 from, uint256 n) public watched {
+        if (from % 4 != 0) return;
+        Vouchers.Posted[] memory list = new Vouchers.Posted[](vouchers == 0 ? 0 : n % 3);
+        for (uint256 i = 0; i < list.length; ++i) {
+            uint256 k = (n % vouchers + i) % vouchers;
+            list[i] = Vouchers.Posted(voucherOf[k], vouched[k]);
+        }
+        vm.prank(guardian);
+        settlement.voidRoots(batches < 2 ? 0 : batches - 1, type(uint64).max);
+        vm.prank(guardian);
+        settlement.voidVouchers(list);
+    }
+
+    function advance(uint64 epoch) public watched {
+        try settlement.advance(epoch % (batches + 2)) {} catch {}
     }
 
     function post(uint32 seed, uint48 units) public watched {
