@@ -33,31 +33,30 @@ struct options {
 
 static int usage(FILE *to)
 {
-    fputs(
-        "usage: ogpu-verify payout|score|task FILE (--root 0xROOT | --rpc URL --contract "
-        "0xADDRESS)\n"
-        "       ogpu-verify score FILE --events FILE|URL [--previous FILE] …\n"
-        "       ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
-        "\n"
-        "  payout  what GET /v1/proofs/{address} answered\n"
-        "  score   what GET /v1/providers/{provider}/reputation/proof answered\n"
-        "  task    what GET /v1/tasks/{task}/proof answered\n"
-        "\n"
-        "FILE - is standard input.\n"
-        "--events    count the score again from its events: what GET "
-        "/v1/providers/{provider}/reputation/events\n"
-        "            answered (a page, or a list of pages), or the URL of the first page\n"
-        "--previous  the proof of the score before, checked as well (--rpc); else it is as FILE "
-        "says\n"
-        "--root      check offline against a root you trust: the batch's, its score root, its "
-        "log root\n"
-        "--rpc       ask a node of your choice what the contract keeps\n"
-        "--contract  the Settlement contract you trust (--settlement is the same)\n"
-        "--chain-id  the chain that the node must be of\n"
-        "\n"
-        "exit: 0 verified, 1 refuted, 2 could not be checked, or not yet: inside its delay a batch "
-        "may be voided\n",
-        to);
+    fputs("usage: ogpu-verify payout|score|task FILE (--root 0xROOT | --rpc URL --contract "
+          "0xADDRESS)\n"
+          "       ogpu-verify score FILE --events FILE|URL [--previous FILE] …\n"
+          "       ogpu-verify declared --rpc URL --contract 0xADDRESS [--from BLOCK]\n"
+          "\n"
+          "  payout  what GET /v1/proofs/{address} answered\n"
+          "  score   what GET /v1/providers/{provider}/reputation/proof answered\n"
+          "  task    what GET /v1/tasks/{task}/proof answered\n"
+          "\n"
+          "FILE - is standard input.\n"
+          "--events    count the score again from its events: what GET "
+          "/v1/providers/{provider}/reputation/events\n"
+          "            answered (a page, or a list of pages), or the URL of the first page\n"
+          "--previous  the proof of the score before, checked as well (--rpc); else it is as FILE "
+          "says\n"
+          "--root      check offline against a root you trust: the batch's, its score root, its "
+          "log root\n"
+          "--rpc       ask a node of your choice what the contract keeps\n"
+          "--contract  the Settlement contract you trust (--settlement is the same)\n"
+          "--chain-id  the chain that the node must be of\n"
+          "\n"
+          "exit: 0 verified, 1 refuted, 2 could not be checked, or not yet: inside its delay a\n"
+          "      batch may be voided\n",
+          to);
     return UNCHECKED;
 }
 

@@ -232,9 +232,10 @@ test('tasks: each acceptance is proved to a stranger and to ogpu-verify', async 
     assert.equal(verify('task', first, '--rpc', 'http://127.0.0.1:9', '--contract', stack.env.L1_SETTLEMENT).status, 2, 'no node');
 });
 
-test('a batch inside its delay is not verified yet, a voided one is refuted: payout, score and task alike', async () => {
+test('a batch inside its delay is not verified yet, a voided one is refuted: payout, score and task alike', async (t) => {
     const documents = { payout: `/v1/proofs/${good.master.address}`, score: `/v1/providers/${good.id}/reputation/proof`, task: `${won.at(-1).urls.self}/proof` };
     const node = await Stub.start(stack.env.L1_RPC_URL);
+    t.after(() => node.stop());
     const ask = (kind, document) => new Promise((done) => {
         const child = spawn(join(build, 'bin', 'ogpu-verify'), [kind, '-', '--rpc', node.url, '--contract', stack.env.L1_SETTLEMENT]);
         let text = '';
@@ -265,7 +266,6 @@ test('a batch inside its delay is not verified yet, a voided one is refuted: pay
         assert.equal(voided.status, 1, `${kind}: ${voided.text}`);
         assert.notEqual(root, zeroHash);
     }
-    await node.stop();
 });
 
 test('a payout\'s proof by the same tool; a score that is about to come says so', async () => {
