@@ -70,6 +70,8 @@
         INT("OGPU_IMAGE_FILES", image_files, "1000000", 16, 10000000, "most files in an image"), \
         INT("OGPU_CACHE_MB", cache_mb, "65536", 0, 16777216,                                     \
             "images kept on disk, in MiB; the longest unused go first; 0: no limit"),            \
+        INT("OGPU_FREE_MB", free_mb, "1024", 0, 16777216,                                        \
+            "disk left free, in MiB: with less of it unused images go at any budget"),           \
         EGRESS_ROWS, DEVICE_ROWS
 
 const struct config_row options_local[] = {LOCAL_ROWS};

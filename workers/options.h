@@ -29,6 +29,7 @@ struct options {
     int64_t image_mb;
     int64_t image_files;
     int64_t cache_mb;
+    int64_t free_mb;
     bool private_registries;
     const char *egress;
     const char *egress_hosts;

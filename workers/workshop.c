@@ -108,7 +108,7 @@ enum err_code workshop_open(struct workshop *w, const struct workshop_config *c,
     snprintf(w->volumes, sizeof(w->volumes), "%.350s/volumes", path);
     strncat(path, "/images", sizeof(path) - strlen(path) - 1);
     struct image_limits limits = {c->image_mb << 20, c->image_mb << 20, c->image_files,
-                                  c->cache_mb << 20};
+                                  c->cache_mb << 20, c->free_mb << 20};
     rc = tidy(w, err);
     if (rc == E_OK)
         rc = image_store_open(&w->images, path, &limits, err);

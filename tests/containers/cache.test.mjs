@@ -72,6 +72,27 @@ test('a smaller budget at the next start: only the newest stays', async () => {
     assert.deepEqual(cached(), [2]);
 });
 
+test('a disk short of room: the longest unused go whatever the budget, and what others fill counts', async () => {
+    const disk = join(bench.dir, 'disk');
+    mkdirSync(disk);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'none', disk]).status, 0);
+    const before_ = bench.env;
+    bench.env = { ...bench.env, OGPU_WORK_DIR: join(disk, 'work'), OGPU_CACHE_MB: '0', OGPU_FREE_MB: '72' };
+    const there = () => readdirSync(join(disk, 'work/images/images')).map((hex) => images.findIndex((made) => made.digest.slice(7) === hex)).sort();
+    try {
+        for (const n of [0, 1]) await run(n);
+        assert.deepEqual(there(), [0, 1]);
+        assert.doesNotMatch((await run(2)).stderr, /disk_low/);
+        assert.deepEqual(there(), [1, 2]);
+        writeFileSync(join(disk, 'of another'), Buffer.alloc(30 * MIB));
+        assert.match((await run(3)).stderr, /image_evicted.*disk_low/s);
+        assert.deepEqual(there(), [3]);
+    } finally {
+        bench.env = before_;
+        spawnSync('umount', ['-l', disk]);
+    }
+});
+
 test('what a killed worker left half made is gone at the next start', async () => {
     const tmp = join(bench.dir, 'work/images/tmp');
     mkdirSync(join(tmp, `${'ab'.repeat(32)}.gone`, 'rootfs'), { recursive: true });

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What may wait: the provider's own heartbeat, the look for new sources, the age of kept
- * containers. In a thread apart, so that a slow list never keeps a lease from being extended.
+ * containers, the room on the disk. In a thread apart, so that a slow list never keeps a lease from
+ * being extended.
  */
 #include <stdio.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "workers/agent/slot.h"
+#include "workers/image/evict.h"
 
 #define PROVIDER_BEAT_S 30
 #define HURRY_US        1000000 /* a card's new state is told at once, but no oftener than this */
 #define OFFER_US        3000000 /* and so is a new promise */
+#define DISK_US         (30 * 1000000LL)
 
 /* @return seconds until the next one. */
 static int64_t provider_beat(struct agent *a)
@@ -81,6 +84,7 @@ void *errands_main(void *arg)
     const int64_t every_us = a->options->sources_s * 1000000;
     int64_t provider_at = 0;
     int64_t hurry_at = 0;
+    int64_t disk_at = 0;
     int64_t sources_at = clock_mono_us() + every_us;
     int64_t offer_at = 0;
     unsigned told = 0;
@@ -102,6 +106,10 @@ void *errands_main(void *arg)
         if (now >= sources_at && sources_change(&a->sources) && !atomic_load(&a->draining)) {
             look_for_sources(a);
             sources_at = clock_mono_us() + every_us;
+        }
+        if (now >= disk_at) {
+            evict_if_short(&a->shop.images, "");
+            disk_at = now + DISK_US;
         }
         warm_tidy(&a->warm);
         api_sleep(200, over, a);

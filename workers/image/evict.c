@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "lib/log.h"
@@ -120,6 +121,22 @@ static bool take_away(const struct image_store *st, int images, const struct row
     return true;
 }
 
+/* How many bytes the disk has too few. */
+static int64_t lacking(const struct image_store *st, int images)
+{
+    struct statvfs fs;
+    if (st->limits.free_bytes == 0 || fstatvfs(images, &fs) != 0)
+        return 0;
+    int64_t left = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    return left < st->limits.free_bytes ? st->limits.free_bytes - left : 0;
+}
+
+static bool too_much(const struct image_store *st, int images, int64_t total)
+{
+    return (st->limits.cache_bytes > 0 && total > st->limits.cache_bytes) ||
+           lacking(st, images) > 0;
+}
+
 static unsigned trim(const struct image_store *st, int images, const char *keep)
 {
     unsigned gone = 0;
@@ -128,7 +145,7 @@ static unsigned trim(const struct image_store *st, int images, const char *keep)
     size_t n = rows ? read_rows(images, rows) : 0;
     for (size_t i = 0; i < n; i++)
         total += rows[i].bytes;
-    for (size_t i = 0; i < n && total > st->limits.cache_bytes; i++) {
+    for (size_t i = 0; i < n && too_much(st, images, total); i++) {
         if (strcmp(rows[i].hex, keep) == 0 || !take_away(st, images, &rows[i]))
             continue;
         total -= rows[i].bytes;
@@ -136,6 +153,9 @@ static unsigned trim(const struct image_store *st, int images, const char *keep)
         log_info("image_evicted", "digest=%s bytes=%lld", rows[i].hex, (long long)rows[i].bytes);
     }
     free(rows);
+    if (lacking(st, images) > 0)
+        log_warn("disk_low", "dir=%s lacking_mb=%lld", st->dir,
+                 (long long)(lacking(st, images) >> 20) + 1);
     return gone;
 }
 
@@ -143,7 +163,7 @@ unsigned evict_trim(const struct image_store *st, const char *keep)
 {
     char path[IMAGE_PATH_MAX + 32];
     unsigned gone = 0;
-    if (st->limits.cache_bytes == 0)
+    if (st->limits.cache_bytes == 0 && st->limits.free_bytes == 0)
         return 0;
     snprintf(path, sizeof(path), "%s/locks/trim", st->dir);
     int lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -156,4 +176,13 @@ unsigned evict_trim(const struct image_store *st, const char *keep)
     if (lock >= 0)
         close(lock);
     return gone;
+}
+
+unsigned evict_if_short(const struct image_store *st, const char *keep)
+{
+    int dir = open(st->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_short = dir >= 0 && lacking(st, dir) > 0;
+    if (dir >= 0)
+        close(dir);
+    return is_short ? evict_trim(st, keep) : 0;
 }

@@ -9,7 +9,8 @@
 /*
  * The cache has a budget. Each image keeps its size and, as the time of its file `used`, when it
  * was asked for last; who asked for it holds a shared lock on its rootfs until nobody can look at
- * it any more. What nobody holds goes, the longest unused first, until the rest fits.
+ * it any more. What nobody holds goes, the longest unused first, until the rest fits, and while the
+ * disk is short of room, whoever fills it.
  */
 
 /** Note that an image was asked for, and (once, when it is made) what it takes on disk. */
@@ -19,12 +20,15 @@ void evict_note(const char *image_dir, int64_t bytes);
 int evict_hold(const char *rootfs);
 
 /**
- * Remove what is over the budget.
+ * Remove what is over the budget, or in the way of the room that the disk must have left.
  *
- * @st    its limits.cache_bytes is the budget; 0 is none
+ * @st    its limits.cache_bytes is the budget, limits.free_bytes the room; 0 is none
  * @keep  hex digest of one that stays in any case
  * @return how many images went
  */
 unsigned evict_trim(const struct image_store *st, const char *keep);
+
+/** The same, when the disk has less room than limits.free_bytes: cheap to ask where it has more. */
+unsigned evict_if_short(const struct image_store *st, const char *keep);
 
 #endif

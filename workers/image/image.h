@@ -24,6 +24,7 @@ struct image_limits {
     int64_t unpacked_bytes; /**< all files of all layers */
     int64_t entries;        /**< tar entries of all layers */
     int64_t cache_bytes;    /**< disk budget of the cache; 0: none */
+    int64_t free_bytes; /**< what the disk must have left for the cache to keep what is unused */
 };
 
 /** The cache and its rules. */

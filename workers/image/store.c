@@ -275,6 +275,8 @@ enum err_code image_get(const struct image_store *st, const struct image_want *w
         return err_set(err, E_IO, "cannot lock the image: %s", strerror(errno));
     snprintf(path, sizeof(path), "%s/images/%s", st->dir, want->digest + 7);
     bool made = access(path, F_OK) != 0;
+    if (made)
+        evict_if_short(st, want->digest + 7); /* room for what comes, before it comes */
     enum err_code rc = made ? build(st, want, path, err) : E_OK;
     if (rc == E_OK)
         rc = load(path, out, arena, err);
