@@ -55,9 +55,9 @@ export class Gateway {
         this.waiting = new Set();
     }
 
-    async open() {
+    async open(port = 0) {
         this.server = createServer((request, response) => this.#serve(request, response));
-        await new Promise((done) => { this.server.listen(0, '127.0.0.1', done); });
+        await new Promise((done) => { this.server.listen(port, '127.0.0.1', done); });
         this.url = `http://127.0.0.1:${this.server.address().port}`;
         return this;
     }

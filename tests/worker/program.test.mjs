@@ -2,14 +2,15 @@
 // The worker as a program that is installed and left alone: settings, several gateways, metrics, a
 // key that stays where it is.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { Crew, until } from './crew.mjs';
 import { Gateway } from './gateway.mjs';
 import { execute, hostile, imageOf, manifestOf, root, worker } from './support.mjs';
+import { image, layerOf } from '../../tools/oci_image.mjs';
 
 const made = imageOf(hostile);
 let crew, gateway;
@@ -197,6 +198,55 @@ test('key and token are in no container, no supervisor, no environment and no lo
     assert.deepEqual(await crew.stop(), { code: 0, signal: null });
     assert.ok(!leak(Buffer.from(crew.text)));
     for (const line of crew.text.trim().split('\n')) JSON.parse(line);
+});
+
+for (const name of ['ogpu-worker', 'ogpu-worker-user']) {
+    test(`${name}.service gives up on nothing that may pass, and systemd understands it`, () => {
+        const path = join(root, `deploy/systemd/${name}.service`);
+        const lines = readFileSync(path, 'utf8').split('\n');
+        assert.deepEqual(lines.filter((l) => /^(StartLimit|Restart|Exec|Success)/.test(l)), ['StartLimitIntervalSec=0',
+            'ExecStart=/usr/local/bin/ogpu-worker --config /etc/ogpu/worker.conf', 'Restart=on-failure', 'RestartSec=10']);
+        // as installed, but with the program that is built here
+        const copy = join(crew.dir, `${name}.service`);
+        writeFileSync(copy, lines.join('\n').replaceAll('/usr/local/bin/ogpu-worker', worker));
+        const { status, stdout, stderr, error } = spawnSync('systemd-analyze', ['verify', '--man=no', copy], { encoding: 'utf8' });
+        if (error?.code === 'ENOENT') return; // no systemd here: nothing to ask
+        assert.deepEqual([status, stdout + stderr], [0, '']);
+    });
+}
+
+test('what its unit starts on: a full disk, of which its images were a part, and a gateway that is away', async () => {
+    const disk = join(crew.dir, 'disk');
+    const larger = image([layerOf([{ path: '/bin/hostile', data: hostile }, { path: '/data', data: Buffer.alloc(4 << 20, 1) }])],
+        { Entrypoint: ['/bin/hostile'], User: '1000:1000' });
+    const sources = [service(), gateway.publish(manifestOf(larger, { contract: 'http', command: ['/bin/hostile', 'http-on'] }))];
+    gateway.blobs.set(larger.blob, larger.archive);
+    const start = () => crew.start(gateway.url, { OGPU_WORK_DIR: join(disk, 'work') });
+    mkdirSync(disk);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', disk]).status, 0);
+    try {
+        start();
+        for (const [i, source] of sources.entries()) {
+            submit(source);
+            assert.equal((await gateway.saw(/respond$/, 15000, i + 1)).status, 202);
+        }
+        assert.deepEqual(await crew.stop(), { code: 0, signal: null });
+        assert.match(spawnSync('cp', ['/dev/zero', join(disk, 'of-another')], { encoding: 'utf8' }).stderr, /No space left/);
+        crew.text = '';
+        gateway.close(); // with the claim that the first one left open
+        gateway = await new Gateway().open();
+        gateway.blobs.set(made.blob, made.archive);
+        gateway.say(/^POST \/v1\/providers$/, () => ({ status: 503, body: {} }), 2);
+        submit(service());
+        start();
+        assert.equal((await gateway.saw(/respond$/)).status, 202);
+        assert.ok(crew.events('gateway_away').length >= 2);
+        assert.ok(crew.events('image_evicted').length >= 1);
+        assert.ok(crew.events('disk_low').length >= 1);
+        assert.deepEqual(await crew.stop(), { code: 0, signal: null });
+    } finally {
+        spawnSync('umount', ['-l', disk]);
+    }
 });
 
 test('the systemd unit delegates its cgroup, drains, and breaks no container', () => {

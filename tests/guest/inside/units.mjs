@@ -42,11 +42,12 @@ for (const [unit, user] of [['ogpu-worker', 'root'], ['ogpu-worker-user', 'ogpu'
         const saw = (what, n = 1) => gateway.saw(what, PATIENCE, n).catch(async (e) => { throw new Error(`${e.message}\n${await journal()}`); });
         const submit = (manifest, archive, input = {}, more = {}) =>
             gateway.submit(gateway.publish(manifest, archive), input, { lease_s: 120, ...more });
-        let gateway;
+        let gateway, port;
 
         before(async () => {
             gateway = await new Gateway().open();
-            gateway.say(/livez/, { status: 200, body: {} }, 1e9);
+            ({ port } = gateway.server.address());
+            gateway.close(); // away when the unit starts
             gateway.blobs.set(made.blob, made.archive);
             await install(unit, user, { OGPU_URL: gateway.url, OGPU_PROVIDER_KEY_FILE: key, OGPU_MASTER: master, L1_CHAIN_ID: chainId,
                 L1_SETTLEMENT: settlement, OGPU_SOURCES_S: 1, OGPU_DRAIN_S: 60, OGPU_UID_BASE: base });
@@ -58,7 +59,14 @@ for (const [unit, user] of [['ogpu-worker', 'root'], ['ogpu-worker-user', 'ogpu'
             gateway.close();
         });
 
-        test('systemd starts it, and it registers', async () => {
+        test('systemd starts it while the gateway is away, and it waits', async () => {
+            await until(async () => (await journal()).includes('"event":"gateway_away"'), 'a gateway that is away', PATIENCE);
+            assert.deepEqual((await must('systemctl', 'show', unit, '-p', 'ActiveState', '-p', 'NRestarts')).trim().split('\n').sort(),
+                ['ActiveState=active', 'NRestarts=0']);
+            await gateway.open(port);
+        });
+
+        test('the gateway is back, and it registers', async () => {
             await saw(/^POST \/v1\/providers$/);
             const pid = (await must('systemctl', 'show', unit, '-p', 'MainPID', '--value')).trim();
             assert.equal((await must('ps', '-o', 'user=', '-p', pid)).trim(), user);
