@@ -199,10 +199,14 @@ enum err_code api_persist(struct api *api, const struct api_request *q, int64_t 
 static enum err_code register_once(struct api *api, bool with_master, struct api_reply *reply,
                                    struct err *err)
 {
-    json_t *body = identity_registration(api->me, with_master);
+    json_t *body;
+    *reply = (struct api_reply){0};
+    enum err_code rc = identity_registration(api->me, with_master, &body, err);
+    if (rc != E_OK)
+        return rc;
     struct api_request q = {
         .method = "POST", .path = "/v1/providers", .body = body, .public_call = true};
-    enum err_code rc = reach(api, &q, NULL, reply, err);
+    rc = reach(api, &q, NULL, reply, err);
     json_decref(body);
     return rc;
 }

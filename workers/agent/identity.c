@@ -3,17 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/manifest.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/hex.h"
-#include "lib/log.h"
 #include "workers/agent/remote_signer.h"
 
-#define VALID_FOR_S  600
-#define SIGNER_TRIES 20
+#define VALID_FOR_S 600
 
 static enum err_code read_master_binding(struct identity *me, const char *path, struct err *err)
 {
@@ -91,29 +88,25 @@ uint64_t identity_deadline(void)
     return (uint64_t)(clock_wall_us() / 1000000) + VALID_FOR_S;
 }
 
-static struct signature ask_signer(const struct identity *me, struct digest digest)
+enum err_code identity_sign(const struct identity *me, struct digest digest,
+                            char out[SIGNATURE_TEXT_MAX], struct err *err)
 {
-    struct err err;
-    struct signature s = {{0}};
-    for (int i = 0; remote_signer_sign(me->signer_socket, digest, &s, &err) != E_OK; i++) {
-        struct timespec pause = {0, 250000000};
-        log_warn("signer_away", "why=%s", err.text);
-        if (i >= SIGNER_TRIES)
-            break;
-        nanosleep(&pause, NULL);
-    }
-    return s;
-}
-
-void identity_sign(const struct identity *me, struct digest digest, char out[SIGNATURE_TEXT_MAX])
-{
-    struct signature s = me->signer ? signer_sign(me->signer, digest) : ask_signer(me, digest);
+    struct signature s;
+    enum err_code rc = E_OK;
+    if (me->signer)
+        s = signer_sign(me->signer, digest);
+    else
+        rc = remote_signer_sign(me->signer_socket, digest, &s, err);
+    if (rc != E_OK)
+        return rc;
     out[0] = '0';
     out[1] = 'x';
     hex_encode(s.b, sizeof(s.b), out + 2);
+    return E_OK;
 }
 
-json_t *identity_registration(struct identity *me, bool with_master)
+enum err_code identity_registration(struct identity *me, bool with_master, json_t **out,
+                                    struct err *err)
 {
     const json_t *m = with_master ? me->master_binding : NULL;
     struct eip712_binding b = {.provider = me->address, .master = me->master};
@@ -124,7 +117,9 @@ json_t *identity_registration(struct identity *me, bool with_master)
     b.nonce = m ? (uint64_t)json_integer_value(json_object_get(m, "nonce")) : identity_nonce(me);
     b.deadline =
         m ? (uint64_t)json_integer_value(json_object_get(m, "deadline")) : identity_deadline();
-    identity_sign(me, eip712_binding_digest(&me->domain, &b), signature);
+    enum err_code rc = identity_sign(me, eip712_binding_digest(&me->domain, &b), signature, err);
+    if (rc != E_OK)
+        return rc;
     address_format(me->address, address);
     address_format(me->master, master);
     json_t *v =
@@ -133,7 +128,8 @@ json_t *identity_registration(struct identity *me, bool with_master)
                   "deadline", (json_int_t)b.deadline, "signature", signature);
     if (m)
         json_object_set(v, "master_signature", json_object_get(m, "signature"));
-    return v;
+    *out = v;
+    return E_OK;
 }
 
 uint64_t identity_bearer(struct identity *me, char *out, size_t size)

@@ -49,13 +49,25 @@ uint64_t identity_nonce(struct identity *me);
 /** Unix seconds at which a signature made now becomes void. */
 uint64_t identity_deadline(void);
 
-/** Body of POST /v1/providers; with the master's signature when there is one and `with_master`. A
- * new reference. */
-json_t *identity_registration(struct identity *me, bool with_master);
+/**
+ * Body of POST /v1/providers.
+ *
+ * @with_master  with the master's signature, when there is one
+ * @out          a new reference
+ * @return E_PEER when the signer is away
+ */
+MUST_CHECK enum err_code identity_registration(struct identity *me, bool with_master, json_t **out,
+                                               struct err *err);
 
-/** Sign an EIP-712 digest, as "0x…" text. A signer that is away is asked again for some seconds;
- * zeros then, which no gateway takes. */
-void identity_sign(const struct identity *me, struct digest digest, char out[SIGNATURE_TEXT_MAX]);
+/**
+ * Sign an EIP-712 digest. A signer that is away is asked once: how long it is worth waiting for is
+ * the caller's to know.
+ *
+ * @out  "0x…" text
+ * @return E_PEER when the signer is away; never with a key of our own
+ */
+MUST_CHECK enum err_code identity_sign(const struct identity *me, struct digest digest,
+                                       char out[SIGNATURE_TEXT_MAX], struct err *err);
 
 /** "Authorization: Bearer …" with the token in force. @return its generation; 0 when there is none
  * yet. */

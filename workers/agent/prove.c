@@ -182,8 +182,12 @@ static void measure(struct prove_job *j)
     json_t *v = NULL;
     struct err err;
     enum err_code rc = helper_bench(&j->helper, &rates, &err);
-    if (rc == E_OK)
+    int64_t next_us = rc == E_DRAINING ? HOUR_US : 24 * HOUR_US;
+    if (rc == E_OK) {
         rc = rates_json(&a->me, uuid, &rates, clock_wall_us() / 1000000, &v, &err);
+        if (rc == E_PEER)
+            next_us = LATER_US; /* the card is well: it is the signer that was away */
+    }
     if (rc == E_OK)
         log_info("card_measured", "uuid=%s int8_tops=%.0f fp16_tflops=%.0f copy_gb_s=%.0f", uuid,
                  rates.int8_tops, rates.fp16_tflops, rates.copy_gb_s);
@@ -191,7 +195,7 @@ static void measure(struct prove_job *j)
         log_warn("card_not_measured", "uuid=%s why=%s", uuid, err.text);
     pthread_mutex_lock(&a->prover.mutex);
     struct prover_row *r = row_of(&a->prover, uuid);
-    r->measure_at_us = clock_mono_us() + (rc == E_DRAINING ? HOUR_US : 24 * HOUR_US);
+    r->measure_at_us = clock_mono_us() + next_us;
     if (v) {
         json_decref(r->rates);
         r->rates = v;

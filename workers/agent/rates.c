@@ -37,7 +37,9 @@ enum err_code rates_json(const struct identity *me, const char *uuid, const stru
         return err_set(err, E_RANGE, "the rates make no sense: %g %g %g %g %g %g %g", r->int8_tops,
                        r->fp16_tflops, r->bf16_tflops, r->fp32_tflops, r->copy_gb_s,
                        r->to_card_gb_s, r->from_card_gb_s);
-    identity_sign(me, eip712_benchmark_digest(&me->domain, &b), signature);
+    enum err_code rc = identity_sign(me, eip712_benchmark_digest(&me->domain, &b), signature, err);
+    if (rc != E_OK)
+        return rc;
     *out =
         json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "version", KERNELS_VERSION,
                   "measured_at", (json_int_t)b.measured_at, "int8_gops", (json_int_t)b.int8_gops,

@@ -14,7 +14,8 @@
  * @uuid  of the card
  * @at_s  Unix seconds of the measurement
  * @out   a new reference
- * @return E_RANGE when a rate is no number, zero, or beyond what the contract takes
+ * @return E_RANGE when a rate is no number, zero, or beyond what the contract takes; E_PEER when
+ * the signer is away
  */
 MUST_CHECK enum err_code rates_json(const struct identity *me, const char *uuid,
                                     const struct kernels_rates *r, int64_t at_s, json_t **out,

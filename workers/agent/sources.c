@@ -115,7 +115,9 @@ static enum err_code put(struct api *api, const char *id, const json_t *manifest
     arena_free(a);
     if (rc != E_OK)
         return rc;
-    identity_sign(me, eip712_registration_digest(&me->domain, &r), signature);
+    rc = identity_sign(me, eip712_registration_digest(&me->domain, &r), signature, err);
+    if (rc != E_OK)
+        return rc;
     snprintf(path, sizeof(path), "/v1/sources/%s/registrations/%s", id, me->provider);
     json_t *body =
         json_pack("{s:o, s:I, s:I, s:s}", "environments", environments_json(mask), "nonce",

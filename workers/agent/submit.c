@@ -12,12 +12,19 @@
 #include "workers/image/blobs.h"
 
 #define MESSAGE_MAX 1024
+#define SIGNER_TRY  3 /* a signer on this machine is asked every other second at least */
 
 /* A stop from the gateway or a lost lease makes every further word useless; draining does not. */
 static bool over(void *ctx)
 {
     enum stop_cause cause = atomic_load(&((struct slot *)ctx)->cause);
     return cause == STOP_TOLD || cause == STOP_LEASE;
+}
+
+/* Nor does a worker that drains wait for what may never come. */
+static bool pressed(void *ctx)
+{
+    return over(ctx) || atomic_load(&((struct slot *)ctx)->cause) == STOP_DRAIN;
 }
 
 void submit_failure(struct slot *s, const char *attempt, const char *code, const char *message,
@@ -104,6 +111,25 @@ static enum err_code upload_all(struct slot *s, const struct claim *c, const str
     return rc;
 }
 
+/*
+ * What was computed is not thrown away for a signer that starts again: a response's signature has
+ * no deadline of its own, so it may come as late as the response. Heartbeats extend the lease
+ * meanwhile.
+ */
+static enum err_code sign(struct slot *s, struct digest digest, char out[SIGNATURE_TEXT_MAX],
+                          struct err *err)
+{
+    for (unsigned n = 0;; n++) {
+        enum err_code rc = identity_sign(&s->agent->me, digest, out, err);
+        int64_t wait = api_backoff_ms(n < SIGNER_TRY ? n : SIGNER_TRY);
+        if (rc == E_OK || pressed(s) || clock_mono_us() + wait * 1000 >= slot_lease_end(s))
+            return rc;
+        log_warn("signer_away", "attempt=%s why=%s wait_ms=%lld", s->attempt, err->text,
+                 (long long)wait);
+        api_sleep(wait, pressed, s);
+    }
+}
+
 static enum err_code respond(struct slot *s, const struct claim *c, const struct outputs *list,
                              struct digest output, struct err *err)
 {
@@ -118,13 +144,15 @@ static enum err_code respond(struct slot *s, const struct claim *c, const struct
     char signature[SIGNATURE_TEXT_MAX];
     char path[96];
     struct api_reply reply;
-    identity_sign(me, eip712_response_digest(&me->domain, &m), signature);
+    enum err_code rc = sign(s, eip712_response_digest(&me->domain, &m), signature, err);
+    if (rc != E_OK)
+        return rc;
     json_t *body = json_pack("{s:I, s:o, s:s}", "epoch", (json_int_t)c->epoch, "outputs",
                              outputs_json(list), "signature", signature);
     snprintf(path, sizeof(path), "/v1/attempts/%s/respond", c->attempt);
     struct api_request q = {
         .method = "POST", .path = path, .body = body, .stop = over, .stop_ctx = s};
-    enum err_code rc = api_persist(&s->api, &q, slot_lease_end(s), &reply, err);
+    rc = api_persist(&s->api, &q, slot_lease_end(s), &reply, err);
     const char *status = json_string_value(json_object_get(reply.body, "status"));
     if (rc == E_OK && reply.status == 202)
         atomic_fetch_add(&s->agent->stats.responded, 1);
