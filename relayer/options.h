@@ -2,7 +2,26 @@
 #ifndef RELAYER_OPTIONS_H
 #define RELAYER_OPTIONS_H
 
+#include "lib/config.h"
 #include "relayer/relayer.h"
+
+#define SENDING_ROW(name, fallback, min, max, member, help)                  \
+    {                                                                        \
+        name, CONFIG_INT, fallback, min, max, false, CONFIG_AT(member), help \
+    }
+
+/** Rows of whoever sends transactions, for members of these names in its `struct options`. */
+#define SENDING_ROWS                                                             \
+    SENDING_ROW("OGPU_RESEND_S", "12", 1, 31536000, resend_s,                    \
+                "say an unmined transaction again after"),                       \
+        SENDING_ROW("OGPU_BUMP_S", "48", 1, 31536000, bump_s,                    \
+                    "raise an unmined transaction's fee after"),                 \
+        SENDING_ROW("OGPU_MAX_FEE_GWEI", "500", 1, 1000000000, max_fee_gwei,     \
+                    "highest fee per gas"),                                      \
+        SENDING_ROW("OGPU_MAX_TIP_GWEI", "20", 0, 1000000000, max_tip_gwei,      \
+                    "highest priority fee per gas"),                             \
+        SENDING_ROW("OGPU_RPC_TIMEOUT_MS", "10000", 100, 600000, rpc_timeout_ms, \
+                    "how long a node may take for an answer")
 
 /** How the process lives. */
 struct relayer_life {
