@@ -309,16 +309,22 @@ SELECT a.chain_id, g.counter, n.units, GREATEST(n.units - COALESCE(k.gain_units,
  ORDER BY a.chain_id, g.counter;
 
 -- name: counter_full
--- Counters that an entry which waits would take past 2^48 - 1 units, and how many such entries each keeps out of the batches.
+-- Counters that an entry which waits would take past 2^48 - 1 units, and how many such entries each keeps out of the batches. To get
+-- there the counter must be past half of it, or the entry itself be large: only those are looked at.
 -- class: read
 -- params: max int4
 -- returns: address bytea, counter text, entries int8, counters int8
-WITH w AS MATERIALIZED (
-    SELECT l.from_account, l.to_account, l.amount::numeric AS amount, COALESCE(f.amount, 0) AS fee FROM ledger_entry l
-      LEFT JOIN ledger_entry f ON l.kind = 'accept' AND f.ref = l.ref AND f.kind = 'fee'
+WITH n AS MATERIALIZED (
+    SELECT account_id, counter FROM counter WHERE total >= 140737488355328000000000000::numeric
+), w AS MATERIALIZED (
+    SELECT l.ref, l.kind, l.from_account, l.to_account, l.amount::numeric AS amount FROM ledger_entry l
      WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL
+       AND (l.amount >= 35184372088832000000000000::numeric OR l.to_account IN (SELECT account_id FROM n WHERE counter = 'earned')
+            OR l.from_account IN (SELECT account_id FROM n WHERE counter = 'spent'))
 ), x AS (
-    SELECT to_account AS account, 'earned' AS counter, amount FROM w UNION ALL SELECT from_account, 'spent', amount + fee FROM w
+    SELECT to_account AS account, 'earned' AS counter, amount FROM w
+     UNION ALL SELECT w.from_account, 'spent', w.amount + COALESCE(f.amount, 0) FROM w
+      LEFT JOIN ledger_entry f ON w.kind = 'accept' AND f.ref = w.ref AND f.kind = 'fee'
 )
 SELECT a.address, x.counter, count(*) AS entries, count(*) OVER () AS counters FROM x JOIN account a ON a.id = x.account
   LEFT JOIN counter k ON k.account_id = x.account AND k.counter = x.counter
