@@ -44,6 +44,10 @@ int trap(const char *kind);
 /** Keep the http contract in an odd way. @return the exit status, when it ends */
 int serve_badly(const char *what);
 
+/** Call back with more than a reader should hold. @task  whose callback it is @return 0 when it is
+ * no such act */
+int serve_heavily(const char *what, const char *task);
+
 /** Keep the http contract, task after task. @return the exit status, when it ends */
 int serve_on(void);
 

@@ -133,6 +133,8 @@ static int keep(const char *what, int listener, int early)
                                                : "{\"early\":\"taken\"}");
     else if (strcmp(what, "crowd") == 0)
         crowd();
+    else
+        serve_heavily(what, task);
     return 0;
 }
 

@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "workers/contain/outputs.h"
 
-#define KNOCK_EVERY_US     20000
-#define CALLER_PATIENCE_US 30000000
-#define READY_PATIENCE_US  5000000
-#define READY_AGAIN_US     100000
+#define KNOCK_EVERY_US      20000
+#define CALLER_PATIENCE_US  30000000
+#define LEAVING_PATIENCE_US 2000000
+#define READY_PATIENCE_US   5000000
+#define READY_AGAIN_US      100000
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -261,10 +263,23 @@ static void welcome(struct courier *c)
             continue;
         c->callers[i].fd = fd;
         c->callers[i].until_us = clock_mono_us() + CALLER_PATIENCE_US;
-        http_in_begin(&c->callers[i].in, (size_t)c->spec->limits.output_bytes);
+        c->callers[i].leaving = false;
+        http_in_begin(&c->callers[i].in, (size_t)outputs_json_max(&c->spec->limits));
         return;
     }
     close(fd);
+}
+
+/*
+ * Answered before it has sent all: nothing more of it is kept, but hung up on at once it would see
+ * a broken connection instead of its answer (RFC 9112, 9.6).
+ */
+static void see_off(struct courier *c, size_t i)
+{
+    http_in_done(&c->callers[i].in);
+    c->callers[i].leaving = true;
+    c->callers[i].until_us = clock_mono_us() + LEAVING_PATIENCE_US;
+    (void)shutdown(c->callers[i].fd, SHUT_WR);
 }
 
 static void reply(struct courier *c, size_t i, const char *status)
@@ -277,7 +292,10 @@ static void reply(struct courier *c, size_t i, const char *status)
                      status);
     if (send(c->callers[i].fd, text, (size_t)n, MSG_NOSIGNAL) < 0)
         errno = 0; /* it does not want the answer: its business */
-    hang_up(c, i);
+    if (status[0] == '2')
+        hang_up(c, i);
+    else
+        see_off(c, i);
 }
 
 static bool is_our_task(const struct courier *c, const char *path)
@@ -285,22 +303,25 @@ static bool is_our_task(const struct courier *c, const char *path)
     return path[0] == '/' && strcasecmp(path + 1, c->spec->task_address) == 0;
 }
 
+/* Why a request is refused, judged by its head: before any memory is spent on its body. NULL: it is
+ * the callback. */
+static const char *refusal(const struct courier *c, const struct http_in *in)
+{
+    if (strcmp(in->method, "POST") != 0)
+        return "405 Method Not Allowed";
+    if (!is_our_task(c, in->path))
+        return "404 Not Found";
+    /* not asked yet, or told already: one result per task */
+    bool early_or_late = c->state < COURIER_ANSWER || c->state == COURIER_DELIVERED;
+    return early_or_late ? "409 Conflict" : NULL;
+}
+
 static void receive(struct courier *c, size_t i)
 {
-    struct http_in *in = &c->callers[i].in;
-    if (strcmp(in->method, "POST") != 0) {
-        reply(c, i, "405 Method Not Allowed");
-    } else if (!is_our_task(c, in->path)) {
-        reply(c, i, "404 Not Found");
-    } else if (c->state < COURIER_ANSWER || c->state == COURIER_DELIVERED) {
-        /* not asked yet, or told already: one result per task */
-        reply(c, i, "409 Conflict");
-    } else {
-        c->result = in->body;
-        in->body = (struct buf){0};
-        c->state = COURIER_DELIVERED;
-        reply(c, i, "200 OK");
-    }
+    c->result = c->callers[i].in.body;
+    c->callers[i].in.body = (struct buf){0};
+    c->state = COURIER_DELIVERED;
+    reply(c, i, "200 OK");
 }
 
 static void hear(struct courier *c, size_t i)
@@ -314,16 +335,20 @@ static void hear(struct courier *c, size_t i)
         hang_up(c, i);
         return;
     }
+    if (c->callers[i].leaving)
+        return;
     http_in_feed(in, bytes, (size_t)n);
-    if (in->state == HTTP_IN_DONE) {
+    if (in->state == HTTP_IN_HEAD)
+        return;
+    const char *no = in->state == HTTP_IN_BAD ? "400 Bad Request" : refusal(c, in);
+    if (no) {
+        reply(c, i, no);
+    } else if (in->state == HTTP_IN_DONE) {
         receive(c, i);
-    } else if (in->state == HTTP_IN_BAD) {
-        reply(c, i, "400 Bad Request");
     } else if (in->state == HTTP_IN_TOO_LARGE) {
-        bool ours = is_our_task(c, in->path);
         reply(c, i, "413 Content Too Large");
-        if (ours)
-            broken(c, BOX_OUTPUT_LIMIT, "the callback is more bytes than the manifest allows");
+        broken(c, BOX_OUTPUT_LIMIT, "the callback is more than %lld bytes",
+               (long long)outputs_json_max(&c->spec->limits));
     } else if (in->state == HTTP_IN_BODY && in->expects_continue) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
         in->expects_continue = false;
@@ -346,10 +371,13 @@ void courier_turn(struct courier *c, const struct pollfd *rows)
     for (size_t i = 0; i < COURIER_CALLERS_MAX && c->state != COURIER_BROKEN; i++) {
         if (c->callers[i].fd < 0)
             continue;
-        if (rows[2 + i].fd == c->callers[i].fd && rows[2 + i].revents)
-            hear(c, i);
-        else if (clock_mono_us() > c->callers[i].until_us)
+        bool late = clock_mono_us() > c->callers[i].until_us;
+        bool speaks = rows[2 + i].fd == c->callers[i].fd && rows[2 + i].revents;
+        /* who brings the callback may take long; who was answered may not speak on for ever */
+        if (late && (!speaks || c->callers[i].leaving))
             hang_up(c, i);
+        else if (speaks)
+            hear(c, i);
     }
     if (rows[0].fd >= 0 && rows[0].revents)
         welcome(c);

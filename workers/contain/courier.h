@@ -48,6 +48,7 @@ struct courier {
         int fd; /**< -1: free */
         struct http_in in;
         int64_t until_us;
+        bool leaving; /**< answered; what it still sends is thrown away */
     } callers[COURIER_CALLERS_MAX];
     struct buf result;           /**< the callback's body */
     enum box_end end;            /**< with COURIER_BROKEN: what to report */

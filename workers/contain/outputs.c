@@ -13,6 +13,8 @@
 
 #include <linux/openat2.h>
 
+#define JSON_BYTES_MAX (16 << 20)
+
 static const struct {
     const char *ending;
     const char *type;
@@ -33,6 +35,11 @@ const char *outputs_media_type(const char *name)
             return media_types[i].type;
     }
     return "application/octet-stream";
+}
+
+int64_t outputs_json_max(const struct box_limits *limits)
+{
+    return limits->output_bytes < JSON_BYTES_MAX ? limits->output_bytes : JSON_BYTES_MAX;
 }
 
 /* A name of the source's making, safe to print. */

@@ -20,6 +20,13 @@
 MUST_CHECK enum err_code outputs_collect(int dir_fd, const struct box_limits *limits,
                                          struct box_result *r, struct err *err);
 
+/**
+ * The most bytes that output.json may have: it is held in memory, larger results belong into files.
+ *
+ * @return  the manifest's limit on outputs, 16 MiB at most
+ */
+int64_t outputs_json_max(const struct box_limits *limits);
+
 /** `image/png` and so on by the name's ending; `application/octet-stream` for others; static. */
 const char *outputs_media_type(const char *name);
 

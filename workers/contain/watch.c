@@ -17,9 +17,6 @@
 #include "workers/contain/cgroup.h"
 #include "workers/contain/outputs.h"
 
-/* One JSON object is read into memory to be checked; larger results belong into files. */
-#define JSON_BYTES_MAX (16 << 20)
-
 enum {
     ROW_INIT,
     ROW_CONTROL,
@@ -70,12 +67,6 @@ void watch_done(struct watch *w)
     w->json_fd = -1;
 }
 
-static int64_t json_max(const struct watch *w)
-{
-    int64_t limit = w->life->spec->limits.output_bytes;
-    return limit < JSON_BYTES_MAX ? limit : JSON_BYTES_MAX;
-}
-
 /* @return false at the end of the pipe (or when it has nothing now). */
 static bool drain_out(struct watch *w)
 {
@@ -90,8 +81,9 @@ static bool drain_out(struct watch *w)
     }
     if (w->serving)
         return true; /* a service's chatter */
-    if (w->json_size + n > json_max(w)) {
-        end_with(w, BOX_OUTPUT_LIMIT, "stdout is more than %lld bytes", (long long)json_max(w));
+    int64_t max = outputs_json_max(&w->life->spec->limits);
+    if (w->json_size + n > max) {
+        end_with(w, BOX_OUTPUT_LIMIT, "stdout is more than %lld bytes", (long long)max);
         return false;
     }
     if (w->json_fd < 0)
@@ -184,10 +176,7 @@ static void on_courier(struct watch *w, const struct pollfd *rows)
         return;
     w->json_fd = memfd_create("output.json", MFD_CLOEXEC);
     w->json_size = (int64_t)c->result.n;
-    if (w->json_size > json_max(w))
-        end_with(w, BOX_OUTPUT_LIMIT, "the callback is more than %lld bytes",
-                 (long long)json_max(w));
-    else if (write(w->json_fd, c->result.p, c->result.n) != (ssize_t)c->result.n)
+    if (write(w->json_fd, c->result.p, c->result.n) != (ssize_t)c->result.n)
         end_with(w, BOX_BAD_OUTPUT, "the callback's body is empty or cannot be kept");
     else
         end_with(w, BOX_OK, "%s", "");
