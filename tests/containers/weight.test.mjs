@@ -72,3 +72,10 @@ test('four callbacks at once: each held to 16 MiB, whatever the manifest allows'
     assert.match(endless.reason, /the callback is more than 16777216 bytes/);
     below(endless, 64);
 });
+
+test('five million objects in 15 MiB: judged without being built', async () => {
+    const r = await weigh('heavy-objects');
+    assert.equal(r.end, 'ok', JSON.stringify(r));
+    assert.equal(r.json.a.length, 5242876);
+    below(r, 80);
+});
