@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +81,16 @@ static int reap(pid_t pid)
     return status;
 }
 
+/* The supervisor's bound is its own: a runtime may need more, and the source has its cgroup. */
+static void lift_memory(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_DATA, &r) != 0)
+        return;
+    r.rlim_cur = r.rlim_max;
+    (void)setrlimit(RLIMIT_DATA, &r);
+}
+
 static int run(const char *path, char *const argv[], const int stdio[3])
 {
     pid_t pid = fork();
@@ -87,6 +98,7 @@ static int run(const char *path, char *const argv[], const int stdio[3])
         return -1;
     if (pid == 0) {
         signal(SIGPIPE, SIG_DFL); /* the source inherits what is ignored here */
+        lift_memory();
         for (int i = 0; i < 3; i++) {
             if (dup2(stdio[i], i) < 0)
                 _exit(127);

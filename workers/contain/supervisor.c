@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +20,39 @@
 #include "workers/contain/house.h"
 #include "workers/contain/session.h"
 #include "workers/contain/wire.h"
+
+/*
+ * What it holds for a source at most: four callbacks of 16 MiB, in buffers that may be twice as
+ * large, and as much again for the request and itself. Files in memory are not among it.
+ */
+#define MEMORY_MAX ((rlim_t)256 << 20)
+
+/* What a supervisor ends, ends one run: the machine shall do without it before it does without the
+ * worker or anything else, but not before it has tried the source (1000). */
+#define OOM_SCORE "900"
+
+static bool bound_memory(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#else
+    struct rlimit r;
+    bool ok = getrlimit(RLIMIT_DATA, &r) == 0;
+    /* Soft alone: a runtime is another program, and a source has its cgroup (runtime.c lifts it).
+     */
+    r.rlim_cur = r.rlim_max < MEMORY_MAX ? r.rlim_max : MEMORY_MAX;
+    return ok && setrlimit(RLIMIT_DATA, &r) == 0;
+#endif
+}
+
+static bool go_before_others(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, OOM_SCORE, strlen(OOM_SCORE)) == (ssize_t)strlen(OOM_SCORE);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
 
 /* Tell how a run ended. @return whether the worker heard it. */
 static bool answer(int sock, struct box_result *r)
@@ -185,6 +219,10 @@ int box_supervisor_main(int sock, bool egress)
     struct egress_side side = {.sock = -1};
     log_open("ogpu-supervisor", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
+    if (!bound_memory() || !go_before_others()) {
+        log_error("no_bounds", "why=%s", strerror(errno));
+        return 1;
+    }
     int worker = watch_worker(sock);
     if (worker < 0 || prctl(PR_SET_PDEATHSIG, 0) != 0)
         return 1;
