@@ -150,6 +150,44 @@ test('a gigabyte of zeros in a megabyte: the byte limit', () => {
     const bomb = tar([{ name: 'zeros', data: Buffer.alloc(64 << 20) }]);
     return refused([program, { bytes: gzipSync(bomb), diff: bomb, type: GZIP }], /too_large: image unpacks/);
 });
+// 68 MiB of reading for this limit of 32, whoever wants what is read
+const unwanted = Buffer.alloc(96 << 20);
+const packed = (...entries) => {
+    const layer = tar(entries);
+    return { bytes: gzipSync(layer, { level: 1 }), diff: layer, type: GZIP };
+};
+test('bombs that nobody unpacks count too: a whiteout\'s data, in the lowest layer and above', async () => {
+    await refused([packed({ name: 'bin/.wh.x', data: unwanted })], /too_large: image unpacks/);
+    await refused([program, packed({ name: 'bin/.wh.x', data: unwanted })], /too_large: image unpacks/);
+    await refused([program, packed({ name: '.wh..wh..opq', data: unwanted })], /too_large: image unpacks/);
+});
+test('bombs that nobody unpacks count too: a hard link\'s data, an unknown kind of entry', async () => {
+    await refused([program, packed({ name: 'hard', type: '1', link: 'bin/hostile', data: unwanted, pax: { comment: 'a' } })], /too_large: image unpacks/);
+    await refused([program, packed({ name: 'odd', type: 'Q', data: unwanted })], /too_large: image unpacks/);
+});
+test('many small bombs: what two layers bring to light is one sum', () => {
+    const half = Buffer.alloc(20 << 20);
+    return refused([program, packed({ name: 'a/.wh.x', data: half }), packed({ name: 'b/.wh.x', data: half })], /too_large: image unpacks/);
+});
+test('a layer that is packed twice is not unpacked twice', () => {
+    const once = packed({ name: 'x', data: 'x' });
+    return refused([program, { ...once, bytes: gzipSync(once.bytes) }], /bad_manifest: layer cannot be read/);
+});
+test('a sparse file whose map never ends: its header is too large', () => {
+    // GNU tar 0.x: "isextended" at 482 of the header and at 504 of each block that follows it
+    const piece = '00000000001\0'.repeat(2);
+    const first = tar([{ name: 'sparse', type: 'S' }]).subarray(0, 512);
+    first.write('ustar  \0', 257, 'latin1');
+    first.write(piece, 386, 'latin1');
+    first[482] = 1;
+    first.fill(0x20, 148, 156);
+    first.write(`${first.reduce((a, b) => a + b, 0).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    const block = Buffer.alloc(512);
+    for (let i = 0; i < 21; i++) block.write(piece, i * 24, 'latin1');
+    block[504] = 1;
+    const bomb = Buffer.concat([first, ...Array.from({ length: 32 << 10 }, () => block)]);
+    return refused([program, { bytes: gzipSync(bomb), diff: bomb, type: GZIP }], /header of too many bytes/);
+});
 test('a thousand files: the entry limit', () =>
     refused(add(...Array.from({ length: 1000 }, (_, i) => ({ name: `f${i}` }))), /too_large: image has too many files/));
 test('a path far too deep', () => refused(add({ name: `${'d/'.repeat(40)}${'e/'.repeat(40)}f`, data: 'x' }), /leaves the image/));

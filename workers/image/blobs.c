@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "workers/image/blobs.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +11,7 @@
 
 #include "lib/hash.h"
 #include "lib/hex.h"
+#include "workers/image/stream.h"
 
 #define PREFIX              "blobs/sha256/"
 #define JSON_MAX            (4 << 20)
@@ -103,37 +102,31 @@ enum err_code blobs_json(int dir, const char *digest, json_t **out, struct err *
 /* ---- archives ---- */
 
 /* Copy one entry's bytes into a file while hashing them. */
-static enum err_code copy_entry(struct archive *a, int fd, int64_t *budget, char hex[65],
-                                struct err *err)
+static enum err_code copy_entry(struct stream *a, int fd, char hex[65], struct err *err)
 {
     uint8_t bytes[BLOCK];
     struct sha256_stream *h = sha256_begin();
-    enum err_code rc = E_OK;
-    la_ssize_t n;
-    while (rc == E_OK && (n = archive_read_data(a, bytes, sizeof(bytes))) != 0) {
-        if (n < 0)
-            rc = err_set(err, E_BAD_MANIFEST, "image archive is not a sound tar: %.100s",
-                         archive_error_string(a));
-        else if ((*budget -= n) < 0)
-            rc = err_set(err, E_TOO_LARGE, "image archive is too large");
-        else if (write(fd, bytes, (size_t)n) != n)
+    enum err_code rc;
+    size_t n = 0;
+    while ((rc = stream_read(a, bytes, sizeof(bytes), &n, err)) == E_OK && n > 0) {
+        if (write(fd, bytes, n) != (ssize_t)n) {
             rc = err_set(err, E_IO, "cannot store an image blob: %s", strerror(errno));
-        else
-            sha256_add(h, bytes, (size_t)n);
+            break;
+        }
+        sha256_add(h, bytes, n);
     }
     struct digest d = sha256_end(h);
     hex_encode(d.b, sizeof(d.b), hex);
     return rc;
 }
 
-static enum err_code store_entry(int dir, struct archive *a, const char *name, int64_t *budget,
-                                 struct err *err)
+static enum err_code store_entry(int dir, struct stream *a, const char *name, struct err *err)
 {
     char hex[65];
     int fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set(err, E_BAD_MANIFEST, "image archive holds blob %.16s… twice", name);
-    enum err_code rc = copy_entry(a, fd, budget, hex, err);
+    enum err_code rc = copy_entry(a, fd, hex, err);
     close(fd);
     if (rc == E_OK && strcmp(hex, name) != 0)
         rc = err_set(err, E_DIGEST_MISMATCH, "image blob %.16s… has not that digest", name);
@@ -154,30 +147,20 @@ static const char *blob_name(struct archive_entry *e)
     return is_hex(path + strlen(PREFIX)) ? path + strlen(PREFIX) : NULL;
 }
 
-enum err_code blobs_from_archive(int dir, int fd, const struct image_limits *limits,
-                                 struct err *err)
+enum err_code blobs_from_archive(int dir, int fd, const struct image_want *want,
+                                 const struct image_limits *limits, struct err *err)
 {
-    struct archive *a = archive_read_new();
-    if (!a)
-        return err_set(err, E_INTERNAL, "no memory for an archive");
-    archive_read_support_format_tar(a);
-    enum err_code rc = E_OK;
-    int64_t bytes = limits->packed_bytes;
+    struct stream *a = NULL;
+    struct stream_bounds bounds = {limits->packed_bytes, want->stop, want->stop_ctx};
+    enum err_code rc = stream_open(fd, "image archive", false, &bounds, &a, err);
     int64_t entries = ARCHIVE_ENTRIES_MAX;
-    if (lseek(fd, 0, SEEK_SET) != 0 || archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)
-        rc = err_set(err, E_BAD_MANIFEST, "image archive cannot be read: %.100s",
-                     archive_error_string(a));
     struct archive_entry *e;
-    int got = ARCHIVE_OK;
-    while (rc == E_OK && (got = archive_read_next_header(a, &e)) != ARCHIVE_EOF) {
-        if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
-            rc = err_set(err, E_BAD_MANIFEST, "image archive is not a sound tar: %.100s",
-                         archive_error_string(a));
-        else if (--entries < 0)
+    while (rc == E_OK && (rc = stream_next(a, &e, err)) == E_OK && e) {
+        if (--entries < 0)
             rc = err_set(err, E_TOO_LARGE, "image archive has too many entries");
         else if (blob_name(e))
-            rc = store_entry(dir, a, blob_name(e), &bytes, err);
+            rc = store_entry(dir, a, blob_name(e), err);
     }
-    archive_read_free(a);
+    stream_close(a);
     return rc;
 }

@@ -29,10 +29,11 @@ MUST_CHECK enum err_code blobs_json(int dir, const char *digest, json_t **out, s
  * index.json decide anything.
  *
  * @fd      the archive
- * @return  E_DIGEST_MISMATCH, E_BAD_MANIFEST (not a tar), E_TOO_LARGE
+ * @want    may end it (`stop`)
+ * @return  E_DIGEST_MISMATCH, E_BAD_MANIFEST (not a tar), E_TOO_LARGE, E_TIMEOUT (told to stop)
  */
-MUST_CHECK enum err_code blobs_from_archive(int dir, int fd, const struct image_limits *limits,
-                                            struct err *err);
+MUST_CHECK enum err_code blobs_from_archive(int dir, int fd, const struct image_want *want,
+                                            const struct image_limits *limits, struct err *err);
 
 /**
  * Fetch the manifest, its configuration and its layers from a registry (OCI distribution 1.1;

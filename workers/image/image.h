@@ -44,7 +44,8 @@ struct image_want {
     void *fetch_ctx;
     struct http_client *http; /**< for `reference` */
     bool public_only;         /**< take nothing from this machine or its networks */
-    bool (*stop)(void *ctx);  /**< true ends a download; NULL for never */
+    /** True ends it: a download, unpacking, waiting for who makes the same one. NULL for never. */
+    bool (*stop)(void *ctx);
     void *stop_ctx;
     /**
      * Told while the image is not in the cache: bytes fetched so far, of so many in all (0: not

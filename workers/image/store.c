@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -92,16 +93,34 @@ static enum err_code from_blob(int dir, int blobs, const struct image_store *st,
         rc =
             err_set(err, E_DIGEST_MISMATCH, "the image archive is not the blob that was asked for");
     if (rc == E_OK)
-        rc = blobs_from_archive(blobs, fd, &st->limits, err);
+        rc = blobs_from_archive(blobs, fd, want, &st->limits, err);
     close(fd);
     unlinkat(dir, "archive", 0);
     return rc;
 }
 
-static enum err_code unpack_all(int blobs, int rootfs, const struct document *m,
-                                const struct image_limits *limits, int64_t *size, struct err *err)
+/*
+ * What unpacking may bring to light is more than the files: headers, padding, entries that are
+ * passed by; and all of it twice, where whiteouts are looked for first.
+ */
+static struct unpack_budget budget_of(const struct image_limits *limits,
+                                      const struct image_want *want)
 {
-    struct unpack_budget budget = {limits->unpacked_bytes, limits->entries};
+    int64_t reading = 2 * (limits->unpacked_bytes + limits->entries * 4096);
+    return (struct unpack_budget){.bytes = limits->unpacked_bytes,
+                                  .entries = limits->entries,
+                                  .reading = {reading, want->stop, want->stop_ctx}};
+}
+
+/* On disk; a file takes a block at least. */
+static int64_t size_of(const struct image_limits *limits, const struct unpack_budget *left)
+{
+    return limits->unpacked_bytes - left->bytes + (limits->entries - left->entries) * 4096;
+}
+
+static enum err_code unpack_all(int blobs, int rootfs, const struct document *m,
+                                struct unpack_budget *budget, struct err *err)
+{
     enum err_code rc = E_OK;
     for (size_t i = 0; rc == E_OK && i < m->layer_count; i++) {
         int fd;
@@ -115,11 +134,9 @@ static enum err_code unpack_all(int blobs, int rootfs, const struct document *m,
         if (rc == E_OK && strcmp(hex, m->layers[i] + 7) != 0)
             rc = err_set(err, E_DIGEST_MISMATCH, "image layer %zu changed on disk", i + 1);
         if (rc == E_OK)
-            rc = unpack_layer(rootfs, fd, i > 0, &budget, err);
+            rc = unpack_layer(rootfs, fd, i > 0, budget, err);
         close(fd);
     }
-    /* a file takes a block at least */
-    *size = limits->unpacked_bytes - budget.bytes + (limits->entries - budget.entries) * 4096;
     return rc == E_OK ? unpack_places(rootfs, err) : rc;
 }
 
@@ -160,6 +177,7 @@ static enum err_code fill(int dir, const struct image_store *st, const struct im
     int rootfs = openat(dir, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     json_t *doc = NULL;
     struct document m;
+    struct unpack_budget budget = budget_of(&st->limits, want);
     enum err_code rc = E_OK;
     if (blobs < 0 || rootfs < 0)
         rc = err_set(err, E_IO, "cannot open the image's folder: %s", strerror(errno));
@@ -172,7 +190,8 @@ static enum err_code fill(int dir, const struct image_store *st, const struct im
     if (rc == E_OK)
         rc = document_read(doc, &m, err);
     if (rc == E_OK)
-        rc = unpack_all(blobs, rootfs, &m, &st->limits, size, err);
+        rc = unpack_all(blobs, rootfs, &m, &budget, err);
+    *size = size_of(&st->limits, &budget);
     if (rc == E_OK)
         rc = keep_config(dir, blobs, m.config, err);
     json_decref(doc);
@@ -191,19 +210,32 @@ static void tell_pulling(const struct image_want *want)
         want->progress(want->progress_ctx, 0, 0);
 }
 
-/* One of those who want an image makes it; the others wait here. */
-static int lock_image(const struct image_store *st, const struct image_want *want)
+/* One of those who want an image makes it; the others wait here, for as long as they are wanted. */
+static enum err_code lock_image(const struct image_store *st, const struct image_want *want,
+                                int *out, struct err *err)
 {
+    static const struct timespec pause = {0, 100000000};
     char path[IMAGE_PATH_MAX + 128];
+    bool told = false;
     snprintf(path, sizeof(path), "%s/locks/%s", st->dir, want->digest + 7);
     int lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0)
-        return lock;
-    tell_pulling(want);
-    if (flock(lock, LOCK_EX) == 0)
-        return lock;
-    close(lock);
-    return -1;
+    while (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        int why = errno;
+        bool stopped = want->stop && want->stop(want->stop_ctx);
+        if (stopped || (why != EWOULDBLOCK && why != EINTR)) {
+            close(lock);
+            return stopped ? err_set(err, E_TIMEOUT, "stopped")
+                           : err_set(err, E_IO, "cannot lock the image: %s", strerror(why));
+        }
+        if (!told)
+            tell_pulling(want);
+        told = true;
+        nanosleep(&pause, NULL);
+    }
+    if (lock < 0)
+        return err_set(err, E_IO, "cannot lock the image: %s", strerror(errno));
+    *out = lock;
+    return E_OK;
 }
 
 static enum err_code build(const struct image_store *st, const struct image_want *want,
@@ -270,14 +302,15 @@ enum err_code image_get(const struct image_store *st, const struct image_want *w
     const char *at = want->reference ? strrchr(want->reference, '@') : NULL;
     if (want->reference && (!at || strcmp(at + 1, want->digest) != 0))
         return err_set(err, E_BAD_MANIFEST, "image reference and image digest are not the same");
-    int lock = lock_image(st, want);
-    if (lock < 0)
-        return err_set(err, E_IO, "cannot lock the image: %s", strerror(errno));
+    int lock = -1;
+    enum err_code rc = lock_image(st, want, &lock, err);
+    if (rc != E_OK)
+        return rc;
     snprintf(path, sizeof(path), "%s/images/%s", st->dir, want->digest + 7);
     bool made = access(path, F_OK) != 0;
     if (made)
         evict_if_short(st, want->digest + 7); /* room for what comes, before it comes */
-    enum err_code rc = made ? build(st, want, path, err) : E_OK;
+    rc = made ? build(st, want, path, err) : E_OK;
     if (rc == E_OK)
         rc = load(path, out, arena, err);
     if (rc == E_OK) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "workers/image/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -28,33 +26,13 @@ static enum err_code refused(struct err *err, const char *path, const char *why)
     return err_set(err, E_BAD_MANIFEST, "layer entry '%s' %s", safe, why);
 }
 
-static struct archive *reader(int fd)
-{
-    struct archive *a = archive_read_new();
-    if (!a)
-        return NULL;
-    archive_read_support_format_tar(a);
-    archive_read_support_filter_gzip(a);
-    archive_read_support_filter_zstd(a);
-    if (lseek(fd, 0, SEEK_SET) != 0 || archive_read_open_fd(a, fd, READ_BLOCK) != ARCHIVE_OK) {
-        archive_read_free(a);
-        return NULL;
-    }
-    return a;
-}
-
 /* The next entry with its clean path. @return false at the end or on failure (then *rc is set). */
-static bool next(struct archive *a, struct archive_entry **e, char path[PATH_MAX],
+static bool next(struct stream *a, struct archive_entry **e, char path[PATH_MAX],
                  struct unpack_budget *budget, enum err_code *rc, struct err *err)
 {
-    int got = archive_read_next_header(a, e);
-    if (got == ARCHIVE_EOF)
+    *rc = stream_next(a, e, err);
+    if (*rc != E_OK || !*e)
         return false;
-    if (got != ARCHIVE_OK && got != ARCHIVE_WARN) {
-        *rc = err_set(err, E_BAD_MANIFEST, "layer is not a sound tar archive: %.100s",
-                      archive_error_string(a));
-        return false;
-    }
     if (--budget->entries < 0) {
         *rc = err_set(err, E_TOO_LARGE, "image has too many files");
         return false;
@@ -100,19 +78,21 @@ static bool is_whiteout(const char *path)
 
 /* A whiteout speaks about the layers below, wherever it stands in its own: so all of them come
  * first. */
-static enum err_code whiteouts(int root, int fd, struct unpack_budget budget, struct err *err)
+static enum err_code whiteouts(int root, int fd, struct unpack_budget *budget, struct err *err)
 {
-    struct archive *a = reader(fd);
-    if (!a)
-        return err_set(err, E_BAD_MANIFEST, "layer cannot be read");
+    struct stream *a = NULL;
+    enum err_code rc = stream_open(fd, "layer", true, &budget->reading, &a, err);
+    if (rc != E_OK)
+        return rc;
     struct archive_entry *e;
     char path[PATH_MAX];
-    enum err_code rc = E_OK;
-    while (rc == E_OK && next(a, &e, path, &budget, &rc, err)) {
+    int64_t entries = budget->entries;
+    while (rc == E_OK && next(a, &e, path, budget, &rc, err)) {
         if (is_whiteout(path))
             rc = whiteout(root, path, err);
     }
-    archive_read_free(a);
+    budget->entries = entries; /* they are the image's once */
+    stream_close(a);
     return rc;
 }
 
@@ -129,27 +109,25 @@ static bool make_room(int parent, const char *name, bool folder)
     return unpack_remove(parent, name);
 }
 
-static enum err_code write_file(struct archive *a, int fd, struct unpack_budget *budget,
+static enum err_code write_file(struct stream *a, int fd, struct unpack_budget *budget,
                                 struct err *err)
 {
     char bytes[READ_BLOCK];
     for (;;) {
-        la_ssize_t n = archive_read_data(a, bytes, sizeof(bytes));
-        if (n == 0)
-            return E_OK;
-        if (n < 0)
-            return err_set(err, E_BAD_MANIFEST, "layer is not a sound tar archive: %.100s",
-                           archive_error_string(a));
-        budget->bytes -= n;
+        size_t n = 0;
+        enum err_code rc = stream_read(a, bytes, sizeof(bytes), &n, err);
+        if (rc != E_OK || n == 0)
+            return rc;
+        budget->bytes -= (int64_t)n;
         if (budget->bytes < 0)
             return err_set(err, E_TOO_LARGE, "image unpacks to too many bytes");
-        for (la_ssize_t done = 0; done < n;) {
-            ssize_t w = write(fd, bytes + done, (size_t)(n - done));
+        for (size_t done = 0; done < n;) {
+            ssize_t w = write(fd, bytes + done, n - done);
             if (w < 0 && errno == EINTR)
                 continue;
             if (w <= 0)
                 return err_set(err, E_IO, "cannot write an image file: %s", strerror(errno));
-            done += w;
+            done += (size_t)w;
         }
     }
 }
@@ -167,7 +145,7 @@ static bool give(int fd, struct archive_entry *e, mode_t mode)
     return errno == EINVAL && fchmod(fd, mode | readable << 3 | readable) == 0;
 }
 
-static enum err_code put_file(struct archive *a, struct archive_entry *e, int parent,
+static enum err_code put_file(struct stream *a, struct archive_entry *e, int parent,
                               const char *name, struct unpack_budget *budget, struct err *err)
 {
     int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -222,7 +200,7 @@ static enum err_code put_symlink(struct archive_entry *e, int parent, const char
     return E_OK;
 }
 
-static enum err_code put(struct archive *a, struct archive_entry *e, int root, const char *path,
+static enum err_code put(struct stream *a, struct archive_entry *e, int root, const char *path,
                          struct unpack_budget *budget, struct err *err)
 {
     const char *name;
@@ -254,12 +232,12 @@ static enum err_code put(struct archive *a, struct archive_entry *e, int root, c
 enum err_code unpack_layer(int root, int fd, bool lower, struct unpack_budget *budget,
                            struct err *err)
 {
-    enum err_code rc = lower ? whiteouts(root, fd, *budget, err) : E_OK;
+    struct stream *a = NULL;
+    enum err_code rc = lower ? whiteouts(root, fd, budget, err) : E_OK;
+    if (rc == E_OK)
+        rc = stream_open(fd, "layer", true, &budget->reading, &a, err);
     if (rc != E_OK)
         return rc;
-    struct archive *a = reader(fd);
-    if (!a)
-        return err_set(err, E_BAD_MANIFEST, "layer cannot be read");
     struct archive_entry *e;
     char path[PATH_MAX];
     while (rc == E_OK && next(a, &e, path, budget, &rc, err)) {
@@ -267,7 +245,7 @@ enum err_code unpack_layer(int root, int fd, bool lower, struct unpack_budget *b
         if (path[0] != '\0' && !is_whiteout(path))
             rc = put(a, e, root, path, budget, err);
     }
-    archive_read_free(a);
+    stream_close(a);
     return rc;
 }
 

@@ -6,11 +6,13 @@
 
 #include "lib/err.h"
 #include "workers/image/image.h"
+#include "workers/image/stream.h"
 
 /** What is left of the limits, over all layers. */
 struct unpack_budget {
-    int64_t bytes;
-    int64_t entries;
+    int64_t bytes;   /**< of files */
+    int64_t entries; /**< in one passage through the layers */
+    struct stream_bounds reading;
 };
 
 /**
@@ -22,7 +24,7 @@ struct unpack_budget {
  * @root    the folder
  * @fd      the layer
  * @lower   whether layers lie below this one (then whiteouts are looked for first)
- * @return  E_BAD_MANIFEST with the reason; E_TOO_LARGE; E_IO
+ * @return  E_BAD_MANIFEST with the reason; E_TOO_LARGE; E_TIMEOUT when told to stop; E_IO
  */
 MUST_CHECK enum err_code unpack_layer(int root, int fd, bool lower, struct unpack_budget *budget,
                                       struct err *err);
