@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Bench, cgroupsOf, hostile, imageOf, processesOf } from '../worker/support.mjs';
+import { Bench, cgroupsOf, hostile, imageOf, processesOf, slow } from '../worker/support.mjs';
 
 const made = imageOf(hostile);
 const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8');
@@ -28,6 +28,11 @@ for (const runtime of ['crun', 'runc']) {
         test('out of memory', async () => {
             const r = await ended('memory', 'out_of_memory');
             assert.match(r.reason, /^out of memory at 134217728 bytes$/);
+        });
+
+        test('out of memory: a child, and then the source waits for ever', async () => {
+            const r = await ended('bereft', 'out_of_memory', { limits: { memory_mb: 32, timeout_s: 3 * slow } });
+            assert.match(r.reason, /^out of memory at 33554432 bytes/);
         });
 
         for (const what of ['drip', 'hang']) {

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int told;
@@ -170,6 +171,16 @@ static void hang(void)
         pause();
 }
 
+/* Have a child die of the memory that it takes, and wait for something else. */
+static void lose_a_child(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        bomb_memory();
+    waitpid(child, NULL, 0);
+    hang();
+}
+
 /* Leave a grandchild behind that has let go of everything, and end well. */
 static void daemonise(void)
 {
@@ -277,6 +288,8 @@ static int ends(const char *act)
         drip();
     else if (strcmp(act, "hang") == 0)
         hang();
+    else if (strcmp(act, "bereft") == 0)
+        lose_a_child();
     else if (strcmp(act, "busy") == 0)
         for (volatile long i = 0;; i++)
             ;

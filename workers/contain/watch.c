@@ -131,16 +131,23 @@ static void last_words(const struct watch *w, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* Whether the kernel killed any of its processes at the memory limit: maybe not the first one. */
+static bool lacked_memory(const struct watch *w)
+{
+    struct box_usage usage = {0};
+    cgroup_counters(w->life->spec->cgroup_parent, w->life->spec->id, &usage);
+    return usage.oom_kills > 0;
+}
+
 static void judge_death(struct watch *w)
 {
     char words[128];
-    struct box_usage usage = {0};
     int code = life_reap(w->life, &w->result->status);
     int status = w->result->status;
-    cgroup_counters(w->life->spec->cgroup_parent, w->life->spec->id, &usage);
     last_words(w, words, sizeof(words));
     bool good = code == CLD_EXITED && status == 0;
-    if (!good && usage.oom_kills > 0)
+    /* a service that ends without its callback did not end well, whatever it says */
+    if ((!good || w->serving) && lacked_memory(w))
         end_with(w, BOX_OOM, "out of memory at %lld bytes",
                  (long long)w->life->spec->limits.memory_bytes);
     else if (code == CLD_EXITED && status != 0)
@@ -207,11 +214,20 @@ static int rows_of(struct watch *w, struct pollfd *rows)
     return wait > 0 ? (int)((wait + 999) / 1000) : 0;
 }
 
-/* What OpenGPU's SDK swallows (a handler's fault, no result) ends here, with what is known. */
+/*
+ * What OpenGPU's SDK swallows (a handler's fault, no result) ends here, with what is known. Where
+ * the kernel kills one process and not all (cgroup v1), the others may wait for it for ever.
+ */
 static void out_of_time(struct watch *w)
 {
     char words[128];
     last_words(w, words, sizeof(words));
+    if (lacked_memory(w)) {
+        end_with(w, BOX_OOM, "out of memory at %lld bytes, then no end after %lld ms",
+                 (long long)w->life->spec->limits.memory_bytes,
+                 (long long)w->life->spec->limits.wall_ms);
+        return;
+    }
     end_with(w, BOX_TIMEOUT, "no end after %lld ms%s%s%s%s",
              (long long)w->life->spec->limits.wall_ms, w->serving ? ": " : "",
              w->serving ? courier_missing(&w->courier) : "", words[0] ? "; last words: " : "",
