@@ -95,22 +95,44 @@ static size_t read_rows(int images, struct row *rows)
     return n;
 }
 
+/* Whoever has just found the image in the cache has this lock and not yet the one on its folder. */
+static int lock_free(const struct image_store *st, const char *hex)
+{
+    char path[IMAGE_PATH_MAX + 160];
+    snprintf(path, sizeof(path), "%s/locks/%s", st->dir, hex);
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* Out of sight by rename first: a half-removed image must not look like a whole one. */
+static bool put_aside(const struct image_store *st, int images, const struct row *row,
+                      const char *gone)
+{
+    char path[IMAGE_PATH_MAX + 160];
+    int lock = lock_free(st, row->hex);
+    if (lock < 0)
+        return false;
+    snprintf(path, sizeof(path), "%s/images/%s/rootfs", st->dir, row->hex);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* a lock on it: somebody looks at it */
+    bool ok = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+              renameat(images, row->hex, AT_FDCWD, gone) == 0;
+    if (fd >= 0)
+        close(fd);
+    close(lock);
+    return ok;
+}
+
 static bool take_away(const struct image_store *st, int images, const struct row *row)
 {
     char path[IMAGE_PATH_MAX + 160];
     char gone[IMAGE_PATH_MAX + 160];
-    snprintf(path, sizeof(path), "%s/images/%s/rootfs", st->dir, row->hex);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return false; /* somebody looks at it */
-    }
     snprintf(gone, sizeof(gone), "%s/tmp/%s.gone", st->dir, row->hex);
-    bool ok = renameat(images, row->hex, AT_FDCWD, gone) == 0;
-    close(fd);
-    if (!ok)
+    if (!put_aside(st, images, row, gone))
         return false;
     snprintf(path, sizeof(path), "%s/tmp", st->dir);
     int tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

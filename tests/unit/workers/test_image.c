@@ -19,6 +19,7 @@
 #include "lib/hash.h"
 #include "lib/hex.h"
 #include "workers/image/blobs.h"
+#include "workers/image/evict.h"
 #include "workers/image/image.h"
 #include "workers/image/unpack.h"
 
@@ -254,12 +255,32 @@ static void test_bounds_of_reading(void **state)
     }
 }
 
+/* Who has found an image in the cache and not yet said that it looks at it: its lock says so. */
+static void test_found_is_not_taken_away(void **state)
+{
+    struct bench b;
+    (void)state;
+    int layer = bomb(1);
+    begin(&b, 1);
+    make_archive(&b, layer);
+    b.patience = UINT32_MAX;
+    assert_int_equal(get(&b), E_OK);
+    int lock = hold_lock(&b);
+    assert_int_equal(evict_trim(&b.store, ""), 0);
+    close(lock);
+    assert_int_equal(evict_trim(&b.store, ""), 1);
+    assert_int_equal(get(&b), E_OK);
+    close(layer);
+    end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_while_unpacking),
         cmocka_unit_test(test_stop_while_waiting),
         cmocka_unit_test(test_bounds_of_reading),
+        cmocka_unit_test(test_found_is_not_taken_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
