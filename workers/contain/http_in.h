@@ -25,7 +25,8 @@ struct http_in {
     bool chunked;
     int64_t
         left; /**< bytes of body, or of this chunk, still to come; -1 before a chunk's size line */
-    struct buf raw;  /**< not yet understood */
+    struct buf raw; /**< not yet understood, from `at` on */
+    size_t at;
     struct buf body; /**< its cap is the limit */
 };
 
