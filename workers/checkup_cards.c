@@ -67,21 +67,21 @@ static void check_locks(const struct options *o, struct preflight_row *r)
              r->ok ? "" : strerror(errno));
 }
 
-static void check_kernels(bool simulated, struct preflight_row *r)
+static void check_kernels(const struct options *o, bool real, struct preflight_row *r)
 {
     struct err err = {0};
     const struct kernels *k;
     *r = (struct preflight_row){
         .what = "kernels",
         .ok = true,
-        .skipped = simulated,
+        .skipped = !real && !o->kernels[0],
         .fix = "make kernels (nvcc 11.8 or later), then put build/bin/ogpu-cuda.so beside "
                "ogpu-worker or name it in OGPU_KERNELS: without it a card cannot prove itself"};
-    if (simulated) {
+    if (r->skipped) {
         snprintf(r->detail, sizeof(r->detail), "simulated cards use their plain twin");
         return;
     }
-    r->ok = kernels_cuda(NULL, &k, &err) == E_OK;
+    r->ok = kernels_cuda(o->kernels, &k, &err) == E_OK;
     snprintf(r->detail, sizeof(r->detail), "%.150s", r->ok ? "found" : err.text);
 }
 
@@ -104,6 +104,6 @@ size_t checkup_cards(const struct options *o, struct preflight_row *rows)
     if (n > 1 && offered)
         check_locks(o, &rows[n++]);
     if (nvidia && offered)
-        check_kernels(!real, &rows[n++]);
+        check_kernels(o, real, &rows[n++]);
     return n;
 }

@@ -55,6 +55,10 @@
              "those of them that may be in this machine and its networks: lets sources reach "     \
              "them")
 
+#define KERNELS_ROW                   \
+    TEXT("OGPU_KERNELS", kernels, "", \
+         "the CUDA library, for simulated cards too; empty: ogpu-cuda.so beside this program")
+
 #define RUNTIME_ROW \
     TEXT("OGPU_RUNTIME", runtime, "crun", "OCI runtime: crun, runc, runsc or a path")
 
@@ -105,8 +109,7 @@ const struct config_row options_agent[] = {
         "port of Prometheus metrics on 127.0.0.1; 0: none"),
     INT("OGPU_DEVICE_MS", device_ms, "2000", 50, 60000,
         "milliseconds between looks at the cards: faults, memory in use"),
-    TEXT("OGPU_KERNELS", kernels, "",
-         "the CUDA library, for simulated cards too; empty: ogpu-cuda.so beside this program"),
+    KERNELS_ROW,
     LOCAL_ROWS,
 };
 const size_t options_agent_count = sizeof(options_agent) / sizeof(options_agent[0]);
@@ -117,6 +120,7 @@ const struct config_row options_doctor[] = {
     TEXT("OGPU_SIGNER_SOCKET", signer_socket, "", "or who has it"),
     TEXT("OGPU_MASTER", master, "", "address that earns"),
     TEXT("L1_SETTLEMENT", settlement, "", "address of the Settlement contract"),
+    KERNELS_ROW,
     LOCAL_ROWS,
 };
 const size_t options_doctor_count = sizeof(options_doctor) / sizeof(options_doctor[0]);

@@ -35,7 +35,7 @@ export const card = (minor, changes = {}) => ({
 /* Character devices that anybody may open and that no engine's default list allows: without a rule
  * of ours they are closed. */
 const MAJOR = 10;
-const minors = { nvidiactl: 237, 'nvidia-uvm': 200, nvidia0: 229, nvidia1: 200, nvidia2: 237 };
+export const minors = { nvidiactl: 237, 'nvidia-uvm': 200, nvidia0: 229, nvidia1: 200, nvidia2: 237 };
 
 export function node(path, minor) {
     mkdirSync(dirname(path), { recursive: true });
