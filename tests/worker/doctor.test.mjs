@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { master } from './crew.mjs';
 import { Gateway, settlement } from './gateway.mjs';
-import { drop, execute, folder, worker } from './support.mjs';
+import { drop, execute, openFolder } from './support.mjs';
 
-const dir = folder('doctor');
+const dir = openFolder('doctor');
+const worker = join(dir, 'ogpu-worker');
 const key = join(dir, 'provider.key');
 let gateway;
 

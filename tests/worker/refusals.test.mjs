@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Bench, drop, execute, folder, hostile, imageOf, manifestOf, worker } from './support.mjs';
+import { Bench, drop, execute, hostile, imageOf, manifestOf, openFolder } from './support.mjs';
 
-const dir = folder('refusals');
+const dir = openFolder('refusals');
+const worker = join(dir, 'ogpu-worker');
 const made = imageOf(hostile);
 const files = ['manifest.json', 'image.tar', 'input.json'].map((name) => join(dir, name));
 const env = { OGPU_WORK_DIR: join(dir, 'work') };
@@ -68,7 +69,6 @@ test('cgroup v1 whose v2 has no controllers', v1, async () => {
 const ordinary = (...command) => execute('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', worker, ...command], env);
 
 test('cgroup v1 and a worker that is not root', v1, async () => {
-    chmodSync(dir, 0o755);
     one_line(await ordinary(...args), /cgroup controllers: cgroup v1 cannot be delegated, and uid 65534 is not root; .*Delegate=yes.*run it as root$/);
     const told = JSON.parse((await ordinary('doctor', '--json')).stdout);
     const failed = Object.fromEntries(told.checks.filter((c) => c.state === 'failed').map((c) => [c.check, c]));

@@ -2,7 +2,7 @@
 // Runs sources through `ogpu-worker try`: the same code that an attempt goes through, without a gateway.
 import { spawn } from 'node:child_process';
 import {
-    chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, rmdirSync,
+    chmodSync, copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, rmdirSync,
     statSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,14 @@ export const hostile = readFileSync(join(build, 'tests/containers/hostile'));
 export function folder(name) {
     const base = process.env.OGPU_TEST_TMP ?? tmpdir();
     return mkdtempSync(join(base, `${name}-`));
+}
+
+/** A folder with a copy of the worker that every user can reach: who loses root loses the way to a checkout in a closed home. */
+export function openFolder(name) {
+    const dir = mkdtempSync(join(tmpdir(), `ogpu-${name}-`));
+    chmodSync(dir, 0o755);
+    copyFileSync(worker, join(dir, 'ogpu-worker'));
+    return dir;
 }
 
 /** How the cgroups of a worker with this work folder begin. */
