@@ -50,7 +50,7 @@ for (const [name, [probe, without, env]] of Object.entries(protections)) {
         const { begin: start, judge } = probes[probe];
         judge(await start(place(env)));
         const seen = await start(...without(page.port));
-        assert.throws(() => judge(seen), JSON.stringify(seen));
+        assert.throws(() => judge(seen), { name: 'AssertionError' }, JSON.stringify(seen));
     });
 }
 
@@ -65,7 +65,7 @@ test('without the network namespace: the rest of the network is there', async ()
         const seen = await begin(bench, images, { ...group, changes: { egress: wants(page.port) } }, host);
         assert.equal(seen.end, 'ok', JSON.stringify(seen));
         for (const name of ['way to the host: host_loopback', 'way out: host_address']) {
-            assert.throws(() => group.probes.find(([n]) => n === name)[1](seen), `'${name}' did not notice`);
+            assert.throws(() => group.probes.find(([n]) => n === name)[1](seen), { name: 'AssertionError' }, `'${name}' did not notice`);
         }
     } finally {
         await host.close();

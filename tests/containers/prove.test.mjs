@@ -23,8 +23,13 @@ const protections = {
     }],
     'the network namespace': [(c) => { c.linux.namespaces = c.linux.namespaces.filter((n) => n.type !== 'network'); },
         { network: ['only its own loopback', 'way to the host: host_loopback', 'way to the host: abstract', 'way out: host_address'] }],
-    'the pid namespace': [(c) => { c.linux.namespaces = c.linux.namespaces.filter((n) => n.type !== 'pid'); },
-        { look: ['sees no other process'], stand: ['no parent that it knows'] }],
+    'the pid namespace': [(c) => {
+        c.linux.namespaces = c.linux.namespaces.filter((n) => n.type !== 'pid');
+        // no proc of its own can be mounted without it: the host's
+        for (const m of c.mounts) if (m.type === 'proc') Object.assign(m, { type: 'bind', source: '/proc', options: ['rbind'] });
+        delete c.linux.maskedPaths;
+        delete c.linux.readonlyPaths;
+    }, { look: ['sees no other process'], stand: ['no parent that it knows'] }],
     'the user namespace': [(c) => {
         c.linux.namespaces = c.linux.namespaces.filter((n) => n.type !== 'user');
         delete c.linux.uidMappings;
@@ -49,7 +54,7 @@ const protections = {
     'RLIMIT_NOFILE': [(c) => { for (const r of c.process.rlimits) if (r.type === 'RLIMIT_NOFILE') r.hard = r.soft = 4096; },
         { descriptors: ['descriptors'] }],
     'RLIMIT_CORE': [(c) => { for (const r of c.process.rlimits) if (r.type === 'RLIMIT_CORE') r.hard = r.soft = 1 << 30; }, { privileges: ['may not: core_limit'] }],
-    'noexec': [(c) => { for (const m of c.mounts) m.options = m.options.filter((o) => o !== 'noexec'); },
+    'noexec': [(c) => { for (const m of c.mounts) if (m.type === 'tmpfs') m.options = m.options.filter((o) => o !== 'noexec'); },
         { look: ['no programs from /tmp', 'no programs from /dev/shm'], privileges: ['may not: exec_tmp'] }],
 };
 
@@ -73,9 +78,12 @@ for (const [runtime, name, [edit, expected]] of cases) {
             const group = groups.find((g) => g.act === act);
             const seen = { ...await begin(bench, images, group, host), bench, freed: 0, damage: {} };
             assert.ok(seen.json || seen.usage, `${act}: ${seen.stderr}`);
+            assert.notEqual(seen.end, 'start_failure', seen.reason); // nothing has run: nothing was noticed
             for (const n of names) {
                 const [, judge] = group.probes.find(([probe]) => probe === n) ?? assert.fail(`no probe '${n}'`);
-                assert.throws(() => judge(seen), `'${n}' did not notice`);
+                // An end that the probes do not have, and nothing told: probes.test.mjs fails by it before any probe.
+                if (!seen.json && seen.end !== group.end) continue;
+                assert.throws(() => judge(seen), { name: 'AssertionError' }, `'${n}' did not notice`);
             }
         }
     });
