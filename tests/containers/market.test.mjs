@@ -2,29 +2,23 @@
 // A composed source on the real market: published at a gateway, pulled and run by a real worker,
 // paid; what the gateway refuses it names with its line.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { expect, newClient } from '../support/actors.mjs';
-import { Sql } from '../support/sql.mjs';
-import { Stack, eventually } from '../support/stack.mjs';
-import { build, execute, processesOf, sweep, uidBase, worker } from '../worker/support.mjs';
+import { expect } from '../support/actors.mjs';
+import { eventually } from '../support/stack.mjs';
+import { World } from '../support/world.mjs';
+import { execute, processesOf, sweep, uidBase, worker } from '../worker/support.mjs';
 import { composeOf, composed, registry, sdk } from './support.mjs';
 
-const settings = {
-    L1_CHAIN_ID: '31337', L1_SETTLEMENT: '0x5FbDB2315678afecb367f032d93F642f64180aa3', L1_VAULT: `0x${'11'.repeat(20)}`,
-    OGPU_LEASE_S: '4',
-};
 const made = sdk();
 const base = uidBase();
-let stack, sql, client, hub, home;
+let w, stack, client, hub, home;
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis gateways', settings);
-    process.env.DATABASE_URL = stack.env.DATABASE_URL;
-    sql = await Sql.open(stack.env.DATABASE_URL);
-    client = await newClient(`http://${stack.env.OGPU_GATEWAY_1}`, sql);
+    w = await World.up({ OGPU_LEASE_S: '4' });
+    ({ stack } = w);
+    client = await w.client();
     hub = await registry(made);
     home = join(stack.run, 'worker');
     mkdirSync(home);
@@ -32,8 +26,7 @@ before(async () => {
 after(async () => {
     hub?.close();
     if (home) sweep(join(home, 'work'));
-    await sql?.close();
-    await stack?.down();
+    await w?.down();
 });
 
 const publish = (manifest) => client.post('/v1/sources', { manifest });
@@ -60,8 +53,8 @@ test('a registry on the provider\'s own machine is not looked at, unless the pro
     const source = expect(await publish(composed(composeOf(hub.host, made), { name: 'near' })), 201);
     const key = join(home, 'far-key');
     await execute(worker, ['key', key]);
-    const w = stack.start('ogpu-worker', {
-        ...settings, OGPU_URL: `http://${stack.env.OGPU_GATEWAY_1}`, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
+    const agent = stack.start('ogpu-worker', {
+        ...w.settings, OGPU_URL: w.one, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
         OGPU_MASTER: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', OGPU_WORK_DIR: join(home, 'far'), OGPU_UID_BASE: String(base),
     });
     const asked = await submit(source, 'double');
@@ -69,16 +62,16 @@ test('a registry on the provider\'s own machine is not looked at, unless the pro
         'an ended attempt', 20_000);
     assert.match(attempt.error.message, /not a public one/);
     assert.deepEqual(hub.seen, [], 'nobody asked it anything');
-    w.kill('SIGTERM');
-    await w.ended;
+    agent.kill('SIGTERM');
+    await agent.ended;
 });
 
 test('published, claimed, pulled, run, accepted; the failure that upstream swallows is told', async () => {
     const source = expect(await publish(composed(composeOf(hub.host, made), { limits: { timeout_s: 2 } })), 201);
     const key = join(home, 'key');
     await execute(worker, ['key', key]);
-    const w = stack.start('ogpu-worker', {
-        ...settings, OGPU_URL: `http://${stack.env.OGPU_GATEWAY_1}`, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
+    const agent = stack.start('ogpu-worker', {
+        ...w.settings, OGPU_URL: w.one, OGPU_PROVIDER_KEY_FILE: key, OGPU_SOURCES: source.id,
         OGPU_MASTER: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', OGPU_WORK_DIR: join(home, 'work'), OGPU_UID_BASE: String(base),
         OGPU_PRIVATE_REGISTRIES: 'true',
     });
@@ -102,12 +95,9 @@ test('published, claimed, pulled, run, accepted; the failure that upstream swall
     const attempt = await eventually(async () => expect(await client.get(`/v1/tasks/${bad.id}/attempts`), 200).data.find((a) => a.status === 'failed'),
         'a failed attempt', 20_000);
     assert.match(JSON.stringify(attempt), /did not call back; last words: ValueError/);
-    w.kill('SIGTERM');
-    await w.ended;
+    agent.kill('SIGTERM');
+    await agent.ended;
     await eventually(() => processesOf(base).length === 0, 'end of all containers', 5000);
 });
 
-test('the books are right', () => {
-    const audit = spawnSync(join(build, 'bin/ogpu-auditor'), [], { env: { ...process.env, DATABASE_URL: stack.env.DATABASE_URL }, encoding: 'utf8' });
-    assert.equal(audit.status, 0, audit.stdout + audit.stderr);
-});
+test('every exchange fitted and the books are right', () => w.verify());

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Who plays in API tests: a client with a key, a provider that signs with viem. They know the wire, nothing of the project's code.
-import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+// Who plays in API tests: HTTP with a key, a provider that signs with viem. They know the wire, nothing of the project's code.
+import { createHash, randomUUID } from 'node:crypto';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { build } from './stack.mjs';
 
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
@@ -76,24 +73,6 @@ export function expect(reply, status) {
         throw new Error(`status ${reply.status}, not ${status}: ${reply.bytes.toString().slice(0, 600)}`);
     }
     return reply.json;
-}
-
-let block = 1;
-
-/** An account with an API key; `wei` is booked as a deposit, as the indexer would. */
-export async function newClient(url, sql, wei = 10n ** 20n, scope = '') {
-    const account = privateKeyToAccount(generatePrivateKey());
-    const flags = ['key', 'create', '--address', account.address, '--name', 'test', ...(scope ? ['--scope', scope] : [])];
-    const out = execFileSync(join(build, 'bin/ogpu-gateway'), flags, { encoding: 'utf8' });
-    const key = out.match(/ogpu_sk_live_[0-9A-Za-z]+/)[0];
-    if (wei > 0n) {
-        const event = () => ({ id: randomUUID(), block_no: BigInt(++block), log_index: 0, tx_hash: randomBytes(32) });
-        const address = Buffer.from(account.address.slice(2), 'hex');
-        await sql.write('cursor_begin', { name: 'test', final_no: 1_000_000n, start_no: 0n });
-        await sql.write('book_registered', { ...event(), address, chain_id: BigInt(1000 + block) });
-        await sql.write('book_deposited', { ...event(), address, amount: wei.toString() });
-    }
-    return Object.assign(new Http(url, key), { account, keyId: out.match(/key_[0-9a-z]+/)[0] });
 }
 
 const nonce = (() => {

@@ -2,28 +2,21 @@
 // A real gateway with real workers: sources published, workers hired, tasks submitted; and what a
 // worker may have left behind.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Sql } from '../support/sql.mjs';
-import { Stack, eventually } from '../support/stack.mjs';
-import { expect, newClient } from '../support/actors.mjs';
-import { WORKER_IDS, build, cgroupsOf, execute, hostile, imageOf, manifestOf, processesOf, sweep, uidBase, worker } from './support.mjs';
+import { expect } from '../support/actors.mjs';
+import { eventually } from '../support/stack.mjs';
+import { World } from '../support/world.mjs';
+import { WORKER_IDS, cgroupsOf, execute, hostile, imageOf, manifestOf, processesOf, sweep, uidBase, worker } from './support.mjs';
 
-const settings = {
-    L1_CHAIN_ID: '31337', L1_SETTLEMENT: '0x5FbDB2315678afecb367f032d93F642f64180aa3', L1_VAULT: `0x${'11'.repeat(20)}`,
-    OGPU_LEASE_S: '4',
-};
 const master = '0x90F79bf6EB2c4f870365E785982E1f101E93b906';
 
 export class Market {
     static async open() {
         const m = new Market();
-        m.stack = Stack.up('postgres migrate redis gateways', settings);
-        process.env.DATABASE_URL = m.stack.env.DATABASE_URL;
-        m.sql = await Sql.open(m.stack.env.DATABASE_URL);
-        m.url = `http://${m.stack.env.OGPU_GATEWAY_1}`;
-        m.client = await newClient(m.url, m.sql);
+        m.world = await World.up({ OGPU_LEASE_S: '4' });
+        ({ stack: m.stack, sql: m.sql, one: m.url } = m.world);
+        m.client = await m.world.client();
         m.made = imageOf(hostile);
         m.base = uidBase();
         m.serial = 0;
@@ -32,9 +25,8 @@ export class Market {
         return m;
     }
 
-    async close() {
-        await this.sql?.close();
-        await this.stack?.down();
+    close() {
+        return this.world.down();
     }
 
     /** Kills all workers that were hired. */
@@ -79,7 +71,7 @@ export class Market {
     async start(how) {
         const { home, n, at, env } = how;
         const w = this.stack.start('ogpu-worker', {
-            ...settings, OGPU_URL: this.url, OGPU_PROVIDER_KEY_FILE: join(home, 'key'), OGPU_MASTER: master.replace(/..$/, String(10 + n)),
+            ...this.world.settings, OGPU_URL: this.url, OGPU_PROVIDER_KEY_FILE: join(home, 'key'), OGPU_MASTER: master.replace(/..$/, String(10 + n)),
             OGPU_WORK_DIR: join(home, 'work'), OGPU_SOURCES: at.map((s) => s.id).join(','),
             OGPU_UID_BASE: String(this.base + WORKER_IDS * n), ...env,
         });
@@ -142,10 +134,9 @@ export class Market {
         assert.deepEqual(readdirSync(join(w.work, 'images/tmp')), []);
     }
 
-    /** The auditor's verdict on all that was booked. */
+    /** Every exchange fitted, and the books are right. */
     audit() {
-        const audit = spawnSync(join(build, 'bin/ogpu-auditor'), [], { env: { ...process.env, DATABASE_URL: this.stack.env.DATABASE_URL }, encoding: 'utf8' });
-        assert.equal(audit.status, 0, audit.stdout + audit.stderr);
+        this.world.verify();
     }
 }
 
