@@ -47,15 +47,17 @@ SELECT encode(sender, 'hex') || '/' || nonce AS id, count(DISTINCT batch_id) || 
 
 -- name: nonces_are_dense
 SELECT encode(sender, 'hex') AS id, min(nonce) || ' to ' || max(nonce) AS detail
-  FROM (SELECT sender, nonce FROM chain_tx UNION SELECT sender, nonce FROM chain_nonce WHERE state = 'foreign') n
+  FROM (SELECT sender, nonce FROM chain_tx UNION SELECT sender, nonce FROM chain_nonce WHERE state <> 'ours') n
  GROUP BY sender HAVING max(nonce) - min(nonce) + 1 <> count(*);
 
 -- name: signed_nonces_are_reserved
 -- Before anything is signed its nonce is reserved for its batch, and stays its own; a batch has one place in a sender's lane. What a
--- stranger used never carries a transaction of ours into a final block.
+-- stranger used never carries a transaction of ours into a final block. Only at a place that is to be used up by anything may there be
+-- one without a batch.
 SELECT encode(t.hash, 'hex') AS id, 'nonce ' || t.nonce || ' is ' || CASE WHEN k.nonce IS NULL THEN 'not reserved' ELSE k.state || ', of batch ' || COALESCE(k.batch_id::text, '-') END AS detail
   FROM chain_tx t LEFT JOIN chain_nonce k ON k.sender = t.sender AND k.nonce = t.nonce
- WHERE k.nonce IS NULL OR k.batch_id IS DISTINCT FROM t.batch_id OR (k.state = 'foreign' AND t.state = 'final')
+ WHERE k.nonce IS NULL OR (k.batch_id IS DISTINCT FROM t.batch_id AND NOT (k.state = 'filler' AND t.batch_id IS NULL))
+    OR (k.state = 'foreign' AND t.state = 'final') OR (k.state <> 'filler' AND t.batch_id IS NULL)
 UNION ALL
 SELECT batch_id::text, count(*) || ' places in the lane of ' || encode(sender, 'hex') FROM chain_nonce WHERE state = 'ours' AND batch_id IS NOT NULL
  GROUP BY sender, batch_id HAVING count(*) > 1;

@@ -18,6 +18,7 @@ enum alarm {
     ALARM_FEE_CAP,  /**< the market asks for more than the operator's cap */
     ALARM_NODES,    /**< a node is down, lags, disagrees, or is of another chain */
     ALARM_SIGNER,   /**< the signer refuses or is away */
+    ALARM_GAP,      /**< the chain counts less than we signed: the places between are used up */
     ALARM_SILENCE,  /**< the next sign of life is late: the forced exit may open */
     ALARM_FULL,     /**< an account earned or spent all that an entry can hold: its payouts wait */
     ALARMS

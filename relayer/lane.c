@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The lane: reserve a nonce, sign, store the bytes, and only then send them. All transactions of a
- * batch share a nonce, so at most one of them is ever mined.
+ * batch share a nonce, so at most one of them is ever mined; only when a node took back that a
+ * stranger had used that nonce are there two, and the contract takes an epoch once.
  */
+#include "eth/abi.h"
 #include "lib/killpoint.h"
 #include "lib/log.h"
 #include "relayer/relayer.h"
@@ -11,10 +13,14 @@
  * colder chain. */
 #define GAS_BASE  250000
 #define GAS_ENTRY 700
+/* A view of the contract costs about 24,000. */
+#define GAS_FILLER 50000
+/* 2^53: no key signs as often. */
+#define COUNT_MAX ((uint64_t)1 << 53)
 
 static uint64_t gas_limit(const struct batch *batch)
 {
-    return GAS_BASE + GAS_ENTRY * (batch->entries.n / 10);
+    return !batch ? GAS_FILLER : GAS_BASE + GAS_ENTRY * (batch->entries.n / 10);
 }
 
 static enum err_code run(struct relayer *r, enum sql_id stmt, const void *in, struct text *outcome,
@@ -94,26 +100,93 @@ static enum err_code check_budget(struct relayer *r, const struct batch *batch,
     return rc;
 }
 
+enum err_code relayer_count(struct relayer *r, struct address sender, const char *tag,
+                            uint64_t *out, struct err *err)
+{
+    uint64_t count;
+    enum err_code rc = rpc_nonce(r->rpc, sender, tag, &count, err);
+
+    if (rc == E_OK && count > COUNT_MAX)
+        rc = err_set(err, E_PEER, "the node counts %llu transactions", (unsigned long long)count);
+    if (rc == E_OK)
+        *out = count;
+    return rc;
+}
+
+enum err_code relayer_count_final(struct relayer *r, struct address sender, uint64_t *out,
+                                  struct err *err)
+{
+    char tag[RPC_TAG_MAX];
+    uint64_t number;
+    enum err_code rc = finality_block(&r->finality, r->rpc, &number, err);
+
+    if (rc != E_OK)
+        return rc;
+    rpc_tag(number, tag);
+    return relayer_count(r, sender, tag, out, err);
+}
+
+static enum err_code ask_place(struct relayer *r, const struct sql_nonce_reserve *in,
+                               const struct sql_nonce_reserve_row **out, struct err *err)
+{
+    const void *rows;
+    size_t n;
+    enum err_code rc = db_run(r->db, SQL_NONCE_RESERVE, in, 1, r->arena, &rows, &n, err);
+
+    if (rc == E_OK)
+        *out = rows;
+    return rc;
+}
+
+/* No place yet: the chain counts what is not ours, and it is not final, or is too much to believe.
+ */
+static enum err_code wait_for_strangers(struct relayer *r, const struct sql_nonce_reserve_row *row,
+                                        uint64_t count, struct err *err)
+{
+    bool far = text_is(row->outcome, "range");
+
+    alarm_raise(&r->alarms, ALARM_STRANGER,
+                far ? "%llu transactions of this key are counted, too far beyond nonce %lld"
+                    : "%llu transactions of this key are counted and not final, ours is nonce %lld",
+                (unsigned long long)count, (long long)row->nonce);
+    r->waits = true;
+    return err_set(err, E_PEER, "the key's count of %llu is %s: waiting", (unsigned long long)count,
+                   far ? "not to be believed" : "not final");
+}
+
 /* The batch's nonce, in the database before anything is signed with it. */
 static enum err_code reserve(struct relayer *r, const struct batch *batch, uint64_t *out,
                              struct err *err)
 {
     struct sql_nonce_reserve in = {.batch = batch->id,
-                                   .sender = bytes_of(r->sender.b, sizeof(r->sender.b))};
+                                   .sender = bytes_of(r->sender.b, sizeof(r->sender.b)),
+                                   .skip = r->skip_max};
     const struct sql_nonce_reserve_row *row;
     uint64_t mined;
-    const void *rows;
-    size_t n;
-    enum err_code rc = rpc_nonce(r->rpc, r->sender, "latest", &mined, err);
+    uint64_t final = 0;
+    enum err_code rc = relayer_count(r, r->sender, "latest", &mined, err);
 
     if (rc != E_OK)
         return rc;
     in.mined = (int64_t)mined;
-    rc = db_run(r->db, SQL_NONCE_RESERVE, &in, 1, r->arena, &rows, &n, err);
+    rc = ask_place(r, &in, &row, err);
+    if (rc == E_OK && text_is(row->outcome, "busy")) {
+        rc = relayer_count_final(r, r->sender, &final, err);
+        if (rc == E_NOT_FOUND)
+            return wait_for_strangers(r, row, mined, err);
+        in.final = (int64_t) final;
+        in.has_final = true;
+        if (rc == E_OK)
+            rc = ask_place(r, &in, &row, err);
+    }
     if (rc != E_OK)
         return rc;
-    row = rows;
+    if (!text_is(row->outcome, "ok"))
+        return wait_for_strangers(r, row, mined, err);
     *out = (uint64_t)row->nonce;
+    if (r->waits && row->strangers == 0)
+        alarm_clear(&r->alarms, ALARM_STRANGER);
+    r->waits = false;
     if (row->strangers > 0)
         alarm_raise(&r->alarms, ALARM_STRANGER, "%lld transactions of this key are not ours",
                     (long long)row->strangers);
@@ -136,7 +209,8 @@ static enum err_code sign(struct relayer *r, const struct batch *batch, const st
     struct buf bytes = {0};
     struct digest hash = {{0}};
     struct signature sig;
-    enum err_code rc = relayer_call_data(batch, &data, err);
+    enum err_code rc = batch ? relayer_call_data(batch, &data, err)
+                             : abi_call(ABI_LAST_EPOCH, NULL, 0, &data, err);
 
     tx.data = bytes_of(data.p, data.n);
     if (rc == E_OK)
@@ -144,8 +218,8 @@ static enum err_code sign(struct relayer *r, const struct batch *batch, const st
     if (rc == E_OK)
         alarm_clear(&r->alarms, ALARM_SIGNER);
     else
-        alarm_raise(&r->alarms, ALARM_SIGNER, "epoch %lld is not signed: %s",
-                    (long long)batch->epoch, err->text);
+        alarm_raise(&r->alarms, ALARM_SIGNER, "nonce %lld is not signed: %s", (long long)row->nonce,
+                    err->text);
     if (rc == E_OK)
         rc = tx_encode(&tx, &sig, &bytes, &hash, err);
     if (rc == E_OK) {
@@ -178,9 +252,8 @@ enum err_code relayer_broadcast(struct relayer *r, struct bytes hash, struct byt
     return rc;
 }
 
-/* Signs and stores. @in has the nonce, and gets the rest */
-static enum err_code put(struct relayer *r, const struct batch *batch, const struct fees *fees,
-                         struct sql_chain_tx_store *in, struct err *err)
+enum err_code relayer_put(struct relayer *r, const struct batch *batch, const struct fees *fees,
+                          struct sql_chain_tx_store *in, struct err *err)
 {
     struct text outcome;
     enum err_code rc = check_budget(r, batch, fees, err);
@@ -189,7 +262,8 @@ static enum err_code put(struct relayer *r, const struct batch *batch, const str
         rc = sign(r, batch, fees, in, err);
     if (rc != E_OK)
         return rc;
-    in->batch = batch->id;
+    if (batch)
+        in->batch = batch->id;
     in->sender = bytes_of(r->sender.b, sizeof(r->sender.b));
     in->max_fee = wei_from_u64(fees->max_fee);
     in->tip = wei_from_u64(fees->tip);
@@ -199,7 +273,7 @@ static enum err_code put(struct relayer *r, const struct batch *batch, const str
     if (!text_is(outcome, "ok"))
         return err_set(err, E_NONCE_USED, "nonce %lld belongs to another batch",
                        (long long)in->nonce);
-    log_info("signed", "epoch=%lld nonce=%lld max_fee=%llu", (long long)batch->epoch,
+    log_info("signed", "epoch=%lld nonce=%lld max_fee=%llu", batch ? (long long)batch->epoch : 0LL,
              (long long)in->nonce, (unsigned long long)fees->max_fee);
     return E_OK;
 }
@@ -208,7 +282,7 @@ enum err_code relayer_offer(struct relayer *r, const struct batch *batch, struct
 {
     struct sql_chain_tx_store in = {.nonce = 0};
     struct fees fees;
-    uint64_t nonce;
+    uint64_t nonce = 0;
     enum err_code rc = relayer_fees_now(r, &fees, err);
 
     if (rc == E_OK)
@@ -216,7 +290,7 @@ enum err_code relayer_offer(struct relayer *r, const struct batch *batch, struct
     if (rc != E_OK)
         return rc;
     in.nonce = (int64_t)nonce;
-    rc = put(r, batch, &fees, &in, err);
+    rc = relayer_put(r, batch, &fees, &in, err);
     if (rc != E_OK)
         return rc;
     KILLPOINT("r3");
@@ -228,7 +302,7 @@ enum err_code relayer_replace(struct relayer *r, const struct batch *batch,
                               struct err *err)
 {
     struct sql_chain_tx_store in = {.nonce = last->nonce};
-    enum err_code rc = put(r, batch, fees, &in, err);
+    enum err_code rc = relayer_put(r, batch, fees, &in, err);
 
     if (rc != E_OK)
         return rc;

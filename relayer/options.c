@@ -31,6 +31,7 @@ struct options {
     int64_t bump_s;
     int64_t max_fee_gwei;
     int64_t max_tip_gwei;
+    int64_t skip_max;
     int64_t keepalive_s;
     int64_t rpc_timeout_ms;
     int64_t poll_ms;
@@ -75,6 +76,8 @@ static const struct config_row rows[] = {
     {"OGPU_IN_FLIGHT_MAX", CONFIG_INT, "64", 1, 256, false, AT(in_flight_max),
      "batches signed and not yet final at once"},
     SENDING_ROWS,
+    {"OGPU_NONCE_SKIP_MAX", CONFIG_INT, "1000", 0, 100000, false, AT(skip_max),
+     "transactions of the key outside our record that are believed and gone past"},
     {"OGPU_GAS_BUDGET_WEI", CONFIG_TEXT, "0", 0, 0, false, AT(budget),
      "wei of gas a day (UTC); nothing is signed beyond it; 0: no limit"},
     {"OGPU_KEEPALIVE_S", CONFIG_INT, "0", 0, FOREVER_S, false, AT(keepalive_s),
@@ -97,6 +100,7 @@ static void fill(const struct options *o, struct relayer *r)
         .resend_s = o->resend_s,
         .bump_s = o->bump_s,
         .keepalive_s = o->keepalive_s,
+        .skip_max = o->skip_max,
         .cap = {(uint64_t)o->max_fee_gwei * GWEI, (uint64_t)o->max_tip_gwei * GWEI}};
     r->batching = (struct batching){.age_s = o->batch_age_s,
                                     .count = o->batch_count,

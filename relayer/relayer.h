@@ -34,6 +34,12 @@ struct contract_facts {
     int64_t asked_at; /**< monotonic µs; 0: never */
 };
 
+/** Nonces below ours that no block counts, as last seen. */
+struct gap {
+    uint64_t nonce; /**< the lowest when it was first seen */
+    int64_t since;  /**< monotonic µs; 0: there is none */
+};
+
 /** The relayer: one key, one nonce lane, the only process that signs for the chain. One thread. */
 struct relayer {
     struct rpc *rpc;
@@ -49,6 +55,9 @@ struct relayer {
     int64_t in_flight_max;
     int64_t resend_s; /**< say unmined transactions again after this long */
     int64_t bump_s;   /**< replace them with a higher fee after this long */
+    int64_t skip_max; /**< how many transactions outside our record a node's count may tell of */
+    bool waits;       /**< for what strangers did to be final */
+    struct gap gap;
     struct fee_cap cap;
     struct wei budget;   /**< wei of gas a day; zero: none */
     int64_t keepalive_s; /**< the operator's own figure for beat_s; 0: from the contract */
@@ -127,6 +136,40 @@ MUST_CHECK enum err_code relayer_call_data(const struct batch *batch, struct buf
 /** Reserve a nonce, sign, store, send a sealed batch for the first time (relayer/lane.c). */
 MUST_CHECK enum err_code relayer_offer(struct relayer *r, const struct batch *batch,
                                        struct err *err);
+
+/**
+ * How many transactions of a sender a block counts.
+ *
+ * @tag    "latest" or rpc_tag()
+ * @return as rpc_nonce(); E_PEER too for a figure that no chain can have
+ */
+MUST_CHECK enum err_code relayer_count(struct relayer *r, struct address sender, const char *tag,
+                                       uint64_t *out, struct err *err);
+
+/** The same at the last final block. @return E_NOT_FOUND while there is none */
+MUST_CHECK enum err_code relayer_count_final(struct relayer *r, struct address sender,
+                                             uint64_t *out, struct err *err);
+
+/**
+ * Sign and store, within the day's budget.
+ *
+ * @batch  NULL: what only uses up the nonce, a call that reads
+ * @in     has the nonce, gets the rest; hash and raw in the arena of this step
+ * @return E_QUOTA when the budget is used; E_NONCE_USED when the nonce is another's
+ */
+MUST_CHECK enum err_code relayer_put(struct relayer *r, const struct batch *batch,
+                                     const struct fees *fees, struct sql_chain_tx_store *in,
+                                     struct err *err);
+
+/**
+ * Use up nonces that nothing will use and that hold up one of ours (relayer/fill.c). Only once the
+ * chain's count has stayed below ours for resend_s.
+ *
+ * @ours   the newest transaction of a batch that is not mined
+ * @count  how many the newest block counts for its sender
+ */
+MUST_CHECK enum err_code relayer_mend(struct relayer *r, const struct sql_chain_tx_list_row *ours,
+                                      uint64_t count, struct err *err);
 
 /** Sign again with a higher fee at the same nonce, store, send. */
 MUST_CHECK enum err_code relayer_replace(struct relayer *r, const struct batch *batch,

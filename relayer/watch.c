@@ -38,32 +38,31 @@ static bool says_settled(const struct relayer *r, const struct batch *batch,
     return false;
 }
 
-/* A mined transaction must have done what it was for. */
+/* A mined transaction must have done what it was for. @what gets the alarm if it has not */
 static enum err_code judge(struct relayer *r, const struct batch *batch,
-                           const struct rpc_outcome *outcome, struct err *err)
+                           const struct rpc_outcome *outcome, enum alarm *what, struct err *err)
 {
+    unsigned long long block = outcome->receipt.block;
+
     if (!outcome->receipt.success) {
-        alarm_raise(&r->alarms, ALARM_REVERTED, "settle of epoch %lld reverted in block %llu",
-                    (long long)batch->epoch, (unsigned long long)outcome->receipt.block);
+        *what = ALARM_REVERTED;
         return err_set(err, E_INTERNAL,
                        "settle of epoch %lld reverted in block %llu: settlement stops here",
-                       (long long)batch->epoch, (unsigned long long)outcome->receipt.block);
+                       (long long)batch->epoch, block);
     }
     if (!says_settled(r, batch, outcome)) {
-        alarm_raise(&r->alarms, ALARM_EVENT, "block %llu holds epoch %lld without its event",
-                    (unsigned long long)outcome->receipt.block, (long long)batch->epoch);
+        *what = ALARM_EVENT;
         return err_set(err, E_INTERNAL,
-                       "epoch %lld is mined without its event: settlement stops here",
-                       (long long)batch->epoch);
+                       "epoch %lld is mined in block %llu without its event: settlement stops here",
+                       (long long)batch->epoch, block);
     }
-    alarm_clear(&r->alarms, ALARM_REVERTED);
-    alarm_clear(&r->alarms, ALARM_EVENT);
     return E_OK;
 }
 
-/* One hash. @mined set when it is in a block now */
+/* One hash. @mined set when it is in a block now; @what when it did not do there what it was for */
 static enum err_code look_at(struct relayer *r, const struct batch *batch,
-                             const struct sql_chain_tx_list_row *tx, bool *mined, struct err *err)
+                             const struct sql_chain_tx_list_row *tx, bool *mined, enum alarm *what,
+                             struct err *err)
 {
     bool was = text_is(tx->state, "mined");
     struct rpc_outcome outcome;
@@ -79,7 +78,7 @@ static enum err_code look_at(struct relayer *r, const struct batch *batch,
         return relayer_seen(r, tx->hash, &(struct sighting){.state = "sent"}, err);
     }
     if (rc == E_OK)
-        rc = judge(r, batch, &outcome, err);
+        rc = judge(r, batch, &outcome, what, err);
     if (rc != E_OK)
         return rc;
     *mined = true;
@@ -95,28 +94,30 @@ static enum err_code look_at(struct relayer *r, const struct batch *batch,
     return rc;
 }
 
-/* Whether a final block holds a transaction at this nonce. */
+/* Whether a final block holds a transaction at this nonce. @count how many the newest one counts */
 static enum err_code is_used(struct relayer *r, const struct sql_chain_tx_list_row *newest,
-                             bool *out, struct err *err)
+                             uint64_t *count, bool *out, struct err *err)
 {
     struct address sender;
-    char tag[RPC_TAG_MAX];
-    uint64_t number;
-    uint64_t used;
+    uint64_t nonce = (uint64_t)newest->nonce;
+    uint64_t used = 0;
     enum err_code rc;
 
     *out = false;
     memcpy(sender.b, newest->sender.p, sizeof(sender.b));
-    rc = rpc_nonce(r->rpc, sender, "latest", &used, err);
-    if (rc != E_OK || used <= (uint64_t)newest->nonce)
+    rc = relayer_count(r, sender, "latest", count, err);
+    if (rc != E_OK || *count <= nonce)
         return rc;
-    rc = finality_block(&r->finality, r->rpc, &number, err);
+    rc = relayer_count_final(r, sender, &used, err);
     if (rc == E_NOT_FOUND)
         return E_OK;
-    rpc_tag(number, tag);
-    if (rc == E_OK)
-        rc = rpc_nonce(r->rpc, sender, tag, &used, err);
-    *out = rc == E_OK && used > (uint64_t)newest->nonce;
+    if (rc == E_OK && used > nonce + (uint64_t)(r->skip_max + r->in_flight_max)) {
+        alarm_raise(&r->alarms, ALARM_STRANGER,
+                    "%llu transactions of this key are counted, too far beyond nonce %llu",
+                    (unsigned long long)used, (unsigned long long)nonce);
+        return E_OK;
+    }
+    *out = rc == E_OK && used > nonce;
     return rc;
 }
 
@@ -140,7 +141,7 @@ static uint64_t small(struct wei w)
     return w.limb[0]; /* ours: stored from a uint64_t */
 }
 
-/* Nothing mined: say the newest again, or replace it when it has waited long. */
+/* Nothing mined: say the newest again, or replace it when it has waited long and not for a gap. */
 static enum err_code push(struct relayer *r, const struct batch *batch,
                           const struct sql_chain_tx_list_row *newest, struct err *err)
 {
@@ -152,7 +153,8 @@ static enum err_code push(struct relayer *r, const struct batch *batch,
     struct err full = {0};
     enum err_code rc;
 
-    if (own && now - newest->created_at >= r->bump_s * 1000000) {
+    if (own && !(r->gap.since != 0 && (uint64_t)newest->nonce > r->gap.nonce) &&
+        now - newest->created_at >= r->bump_s * 1000000) {
         rc = relayer_fees_now(r, &fresh, err);
         if (rc != E_OK)
             return rc;
@@ -189,15 +191,36 @@ static bool was_mined(const struct sql_chain_tx_list_row *txs, size_t n)
     return false;
 }
 
+/* The contract takes an epoch once: where one of them settled it, another may have failed. */
 static enum err_code look_at_all(struct relayer *r, const struct batch *batch,
                                  const struct sql_chain_tx_list_row *txs, size_t n, bool *mined,
                                  struct err *err)
 {
+    struct err why = {0};
+    enum alarm bad = ALARMS;
     enum err_code rc = E_OK;
 
-    for (size_t i = 0; i < n && rc == E_OK; i++)
-        rc = look_at(r, batch, &txs[i], mined, err);
-    return rc;
+    for (size_t i = 0; i < n && rc == E_OK; i++) {
+        enum alarm what = ALARMS;
+
+        rc = look_at(r, batch, &txs[i], mined, &what, err);
+        if (what != ALARMS) {
+            bad = what;
+            why = *err;
+            rc = E_OK;
+        }
+    }
+    if (rc != E_OK)
+        return rc;
+    if (bad != ALARMS && !*mined) {
+        alarm_raise(&r->alarms, bad, "%s", why.text);
+        return err_set(err, E_INTERNAL, "%s", why.text);
+    }
+    if (*mined) {
+        alarm_clear(&r->alarms, ALARM_REVERTED);
+        alarm_clear(&r->alarms, ALARM_EVENT);
+    }
+    return E_OK;
 }
 
 enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool look,
@@ -210,6 +233,7 @@ enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool l
     size_t n;
     bool gone = false;
     bool mined = false;
+    uint64_t count = 0;
     enum err_code rc = db_run(r->db, SQL_CHAIN_TX_LIST, &in, 1, r->arena, &rows, &n, err);
 
     if (rc != E_OK)
@@ -220,8 +244,11 @@ enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool l
         rc = look_at_all(r, batch, txs, n, &mined, err);
     else
         mined = was_mined(txs, n);
-    if (rc == E_OK && look && !mined && newest)
-        rc = is_used(r, newest, &gone, err);
+    if (rc == E_OK && look && !mined && newest) {
+        rc = is_used(r, newest, &count, &gone, err);
+        if (rc == E_OK && !gone)
+            rc = relayer_mend(r, newest, count, err);
+    }
     /* Once more: it may be ours that came into a block between the two questions. */
     if (rc == E_OK && gone)
         rc = look_at_all(r, batch, txs, n, &mined, err);

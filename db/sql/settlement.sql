@@ -147,63 +147,6 @@ SELECT 0 AS call, CASE WHEN d.id IS NULL THEN 'busy' ELSE 'ok' END AS outcome, (
 -- returns: entries int8
 SELECT count(*) AS entries FROM ledger_entry WHERE batch_id = $1;
 
--- name: nonce_reserve
--- The batch's place in a sender's lane, before anything is signed: the one it has, else the lowest that a dissolved batch left, else
--- the next. `mined` is how many the chain counts for the sender: lower ones without bytes of ours were used by somebody else, and are
--- recorded as that many `foreign`.
--- class: slow
--- params: batch uuid, sender bytea, mined int8
--- returns: call int4, outcome text, nonce int8, strangers int8
--- lock: lane
-SELECT pg_advisory_xact_lock(7303);
--- work:
-WITH c AS MATERIALIZED (
-    SELECT ($1::uuid[])[1] AS batch, ($2::bytea[])[1] AS sender, ($3::int8[])[1] AS mined, ogpu_now() AS at
-), k AS MATERIALIZED (
-    SELECT n.nonce, n.batch_id, n.nonce >= c.mined OR EXISTS (SELECT FROM chain_tx t WHERE t.sender = n.sender AND t.nonce = n.nonce) AS good
-      FROM chain_nonce n JOIN c USING (sender) WHERE n.state = 'ours'
-), top AS MATERIALIZED (
-    SELECT GREATEST((SELECT max(t.nonce) + 1 FROM chain_tx t WHERE t.sender = c.sender), (SELECT max(n.nonce) + 1 FROM chain_nonce n WHERE n.sender = c.sender)) AS next FROM c
-), pick AS MATERIALIZED (
-    SELECT COALESCE((SELECT nonce FROM k WHERE good AND k.batch_id = c.batch), (SELECT min(nonce) FROM k WHERE good AND batch_id IS NULL),
-                    GREATEST(top.next, c.mined)) AS nonce FROM c, top
-), f AS (
-    UPDATE chain_nonce n SET state = 'foreign' FROM c, k WHERE n.sender = c.sender AND n.nonce = k.nonce AND NOT k.good RETURNING n.nonce
-), s AS (
-    INSERT INTO chain_nonce (sender, nonce, state, at)
-    SELECT c.sender, g, 'foreign', c.at FROM c, top, generate_series(top.next, c.mined - 1) g WHERE top.next IS NOT NULL RETURNING nonce
-), w AS (
-    INSERT INTO chain_nonce (sender, nonce, batch_id, at) SELECT c.sender, pick.nonce, c.batch, c.at FROM c, pick
-    ON CONFLICT (sender, nonce) DO UPDATE SET batch_id = EXCLUDED.batch_id
-)
-SELECT 0 AS call, 'ok' AS outcome, pick.nonce, (SELECT count(*) FROM f) + (SELECT count(*) FROM s) AS strangers FROM pick;
-
--- name: nonce_lost
--- A final block holds somebody else's transaction at this nonce: the batch needs another place in the lane.
--- class: slow
--- params: sender bytea, nonce int8
--- returns: call int4, outcome text
--- lock: lane
-SELECT pg_advisory_xact_lock(7303);
--- work:
-WITH c AS MATERIALIZED (
-    SELECT ($1::bytea[])[1] AS sender, ($2::int8[])[1] AS nonce
-), w AS (
-    INSERT INTO chain_nonce (sender, nonce, state, at) SELECT sender, nonce, 'foreign', ogpu_now() FROM c
-    ON CONFLICT (sender, nonce) DO UPDATE SET state = 'foreign'
-)
-SELECT 0 AS call, 'ok' AS outcome FROM c;
-
--- name: gas_spent
--- What a sender's transactions of this day (UTC) cost, and what those on their way cost at most, in wei.
--- class: read
--- params: sender bytea
--- returns: spent wei
-SELECT COALESCE(sum(cost), 0)::text AS spent
-  FROM (SELECT COALESCE(max(gas_used::numeric * gas_price) FILTER (WHERE state IN ('mined', 'final')), max(gas::numeric * max_fee), 0) AS cost
-          FROM chain_tx t WHERE sender = $1 AND NOT EXISTS (SELECT FROM chain_nonce n WHERE n.sender = t.sender AND n.nonce = t.nonce AND n.state = 'foreign')
-         GROUP BY nonce HAVING COALESCE(max(updated_at) FILTER (WHERE state IN ('mined', 'final')), 'infinity') >= date_trunc('day', ogpu_now(), 'UTC')) x;
-
 -- name: batch_unsettled
 -- Batches that are on their way, in epoch order; none once a forced exit has begun.
 -- class: read
@@ -213,9 +156,10 @@ SELECT id, epoch, state, increase_units, entries, root, score_root, log_root FRO
  WHERE state IN ('batched', 'submitted') AND NOT EXISTS (SELECT FROM chain_exit) ORDER BY epoch LIMIT $1;
 
 -- name: chain_tx_store
--- A signed transaction with its bytes, before it leaves. A nonce belongs to one batch for ever.
+-- A signed transaction with its bytes, before it leaves. A nonce belongs to one batch for ever. One without a batch only uses up its
+-- nonce, which lane_fill must have said first.
 -- class: slow
--- params: hash bytea, batch uuid, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei, gas int8?
+-- params: hash bytea, batch uuid?, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei, gas int8?
 -- returns: call int4, outcome text
 -- lock: batch
 SELECT id FROM batch WHERE id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE;
@@ -226,9 +170,11 @@ WITH c AS MATERIALIZED (
            WITH ORDINALITY AS u(hash, batch, sender, nonce, raw, max_fee, tip, gas, o), (SELECT ogpu_now() AS at) n
 ), f AS MATERIALIZED (
     SELECT c.*, CASE WHEN EXISTS (SELECT FROM chain_tx t WHERE t.hash = c.hash) THEN 'made'
-                     WHEN EXISTS (SELECT FROM chain_tx t WHERE t.sender = c.sender AND t.nonce = c.nonce AND t.batch_id <> c.batch)
+                     WHEN c.batch IS NULL THEN CASE WHEN EXISTS (SELECT FROM chain_nonce n WHERE n.sender = c.sender AND n.nonce = c.nonce AND n.state = 'filler')
+                                                    THEN 'ok' ELSE 'nonce_used' END
+                     WHEN EXISTS (SELECT FROM chain_tx t WHERE t.sender = c.sender AND t.nonce = c.nonce AND t.batch_id IS DISTINCT FROM c.batch)
                        OR EXISTS (SELECT FROM chain_nonce n WHERE n.sender = c.sender AND n.nonce = c.nonce
-                                                              AND (n.batch_id <> c.batch OR n.state = 'foreign')) THEN 'nonce_used'
+                                                              AND (n.batch_id <> c.batch OR n.state <> 'ours')) THEN 'nonce_used'
                      ELSE 'ok' END AS fate
       FROM c
 ), w AS (
@@ -238,12 +184,12 @@ WITH c AS MATERIALIZED (
 SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
 -- name: chain_tx_list
--- Everything signed for a batch, newest first. lost: a stranger's transaction took its nonce.
+-- Everything signed for a batch, newest first. lost: its nonce is not the batch's any more (a stranger's transaction took it).
 -- class: read
 -- params: batch uuid
 -- returns: hash bytea, sender bytea, nonce int8, raw bytea, max_fee wei, tip wei, state text, block_no int8?, created_at time, updated_at time, lost bool
 SELECT t.hash, t.sender, t.nonce, t.raw, t.max_fee::text AS max_fee, t.tip::text AS tip, t.state, t.block_no, ogpu_us(t.created_at) AS created_at, ogpu_us(t.updated_at) AS updated_at,
-       COALESCE(n.state = 'foreign', false) AS lost
+       COALESCE(n.state <> 'ours', false) AS lost
   FROM chain_tx t LEFT JOIN chain_nonce n ON n.sender = t.sender AND n.nonce = t.nonce WHERE t.batch_id = $1 ORDER BY t.created_at DESC, t.hash;
 
 -- name: chain_tx_seen

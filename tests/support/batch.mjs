@@ -62,7 +62,7 @@ export async function confirmBatch(w, final = true) {
 export async function bookBatch(w, { id, epoch, uuid, root }) {
     const event = chainEvent();
     const sender = Buffer.alloc(20, 1);
-    const [{ nonce }] = await w.sql.write('nonce_reserve', { batch: uuid, sender, mined: 0n });
+    const [{ nonce }] = await w.sql.write('nonce_reserve', { batch: uuid, sender, mined: 0n, skip: 1000n });
     await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender, nonce, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
     const [{ increase_units: increase }] = await w.sql.query('SELECT increase_units FROM batch WHERE id = $1', [uuid]);
