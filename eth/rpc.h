@@ -170,7 +170,11 @@ MUST_CHECK enum err_code rpc_send_raw(struct rpc *r, struct bytes raw, struct di
 MUST_CHECK enum err_code rpc_nonce(struct rpc *r, struct address a, const char *tag, uint64_t *out,
                                    struct err *err);
 
-/** Base fee of the next block and a priority fee the node suggests, wei per gas. */
+/**
+ * Fees from eth_feeHistory, wei per gas: the next block's base fee, and the median over the last
+ * blocks of the tip that each one's middle gas paid. Where no block had a transaction the node's
+ * own suggestion (eth_maxPriorityFeePerGas) takes the tip's place.
+ */
 MUST_CHECK enum err_code rpc_fees(struct rpc *r, uint64_t *base_fee, uint64_t *priority_fee,
                                   struct err *err);
 

@@ -159,32 +159,7 @@ enum err_code rpc_transaction(struct rpc *r, struct digest tx, struct arena *a, 
     return rc;
 }
 
-/* ---- fees, calls, state ---- */
-
-enum err_code rpc_fees(struct rpc *r, uint64_t *base_fee, uint64_t *priority_fee, struct err *err)
-{
-    const json_t *rewards;
-    const json_t *fees;
-    uint64_t base = 0;
-    uint64_t priority = 0;
-    json_t *v = NULL;
-    enum err_code rc =
-        call_object(r, "eth_feeHistory", json_pack("[s, s, [i]]", "0x1", "latest", 50), &v, err);
-
-    if (rc != E_OK)
-        return rc;
-    fees = json_object_get(v, "baseFeePerGas"); /* the last one is the next block's */
-    rc = shape_u64(json_array_get(fees, json_array_size(fees) - 1), "base fee", &base, err);
-    rewards = json_array_get(json_object_get(v, "reward"), 0);
-    if (rc == E_OK && call_u64(r, "eth_maxPriorityFeePerGas", json_array(), &priority, err) != E_OK)
-        rc = shape_u64(json_array_get(rewards, 0), "priority fee", &priority, err);
-    json_decref(v);
-    if (rc == E_OK) {
-        *base_fee = base;
-        *priority_fee = priority;
-    }
-    return rc;
-}
+/* ---- calls, state ---- */
 
 static json_t *call_object_of(const struct address *from, struct address to, struct bytes data)
 {

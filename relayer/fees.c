@@ -19,10 +19,18 @@ static uint64_t eighth_more(uint64_t v)
     return v > UINT64_MAX - step ? UINT64_MAX : v + step;
 }
 
+/* The highest figure that can be raised FEES_STEPS times without passing the cap. */
+static uint64_t below(uint64_t cap)
+{
+    for (int i = 0; i < FEES_STEPS; i++)
+        cap = cap / 9 * 8 + cap % 9 * 8 / 9;
+    return cap;
+}
+
 struct fees fees_first(uint64_t base_fee, uint64_t tip, const struct fee_cap *cap)
 {
     uint64_t twice = base_fee > UINT64_MAX / 2 ? UINT64_MAX : base_fee * 2;
-    uint64_t want_tip = least(tip, cap->tip);
+    uint64_t want_tip = least(tip, below(cap->tip));
     uint64_t want = twice > UINT64_MAX - want_tip ? UINT64_MAX : twice + want_tip;
     uint64_t max_fee = least(want, cap->max_fee);
 

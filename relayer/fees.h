@@ -20,7 +20,14 @@ struct fee_cap {
     uint64_t tip;
 };
 
-/** First offer: twice the next base fee plus the tip, within the cap. */
+/** How often the tip of a first offer can be raised before it meets its cap. */
+#define FEES_STEPS 8
+
+/**
+ * First offer: twice the next base fee plus the tip, within the cap. The tip stays low enough for
+ * FEES_STEPS replacements, since each must raise both figures: a tip at its cap would hold down
+ * `max_fee` as well.
+ */
 struct fees fees_first(uint64_t base_fee, uint64_t tip, const struct fee_cap *cap);
 
 /**

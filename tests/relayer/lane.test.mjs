@@ -2,9 +2,10 @@
 // The lane under pressure: strangers at the key, fees that explode, a budget, and payouts that the contract refuses.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { createWalletClient } from 'viem';
+import { createWalletClient, toHex } from 'viem';
 import { eventually, sleep } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
+import { Stub } from './stub.mjs';
 
 const CAP = 1_000_000n; // units a day: one coin
 let lane, relayer, stranger;
@@ -101,6 +102,33 @@ test('a hundredfold base fee: raised in steps to the cap and not beyond; mined w
     const txs = await newest();
     assert.equal(txs.filter((t) => t.state === 'final').length, 1);
     assert.equal(new Set(txs.map((t) => t.nonce)).size, 1);
+});
+
+test('a hundredfold base fee where others tip nearly the cap: the tip leaves room, so the fee follows the market', async () => {
+    const gwei = 10n ** 9n;
+    const node = await Stub.start(lane.stack.env.L1_RPC_URL);
+    node.misbehave(async ({ method, call }) => {
+        const out = await call();
+        if (method === 'eth_feeHistory') {
+            out.result.reward = [[toHex(19n * gwei)]];
+        }
+        return method === 'eth_maxPriorityFeePerGas' ? { result: toHex(19n * gwei) } : out;
+    });
+    await mining(false);
+    start({ L1_RPC_URL: node.url, OGPU_BUMP_S: '1', OGPU_MAX_FEE_GWEI: '500', OGPU_MAX_TIP_GWEI: '20' });
+    await lane.earn(OGPU / 1000n);
+    await eventually(async () => (await newest())[0]?.state === 'sent', 'sent');
+    await lane.chain.node.setNextBlockBaseFeePerGas({ baseFeePerGas: 100n * gwei });
+    await lane.chain.node.mine({ blocks: 1 });
+    await eventually(async () => BigInt((await newest())[0].max_fee) > 150n * gwei, 'the fee follows');
+    assert.ok((await newest()).every((t) => BigInt(t.tip) <= 20n * gwei));
+    await mining(true);
+    await lane.settled();
+    await lane.end(relayer);
+    relayer = undefined;
+    await node.stop();
+    await lane.chain.node.setNextBlockBaseFeePerGas({ baseFeePerGas: gwei });
+    await lane.chain.node.mine({ blocks: 1 });
 });
 
 test('the first offer was too low: its replacement is mined, and the first one is not', async () => {

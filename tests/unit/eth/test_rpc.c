@@ -237,17 +237,33 @@ static void test_fees(void **state)
     uint64_t priority;
 
     (void)state;
+    /* The history decides, and the node's opinion is not even asked. */
     say("{\"baseFeePerGas\":[\"0x5\",\"0x9\"],\"reward\":[[\"0x2\"]]}");
+    assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_OK);
+    assert_non_null(strstr(peer_heard(peer), "[\"0xa\",\"latest\",[50]]"));
+    assert_int_equal(base, 9); /* the next block's */
+    assert_int_equal(priority, 2);
+    /* One block that paid madly moves nothing, nor do empty ones. */
+    say("{\"baseFeePerGas\":[\"0x5\"],\"reward\":[[\"0x0\"],[\"0x7\"],[\"0xffffffffff\"],[\"0x3\"],"
+        "[\"0x0\"],[\"0x0\"],[\"0x0\"]]}");
+    assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_OK);
+    assert_int_equal(priority, 7);
+    /* Nobody paid anything, or there are no rewards: the node is asked. */
+    say("{\"baseFeePerGas\":[\"0x5\",\"0x9\"],\"reward\":[[\"0x0\"],[\"0x0\"]]}");
     say("\"0x3\"");
     assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_OK);
-    assert_int_equal(base, 9); /* the next block's */
+    assert_non_null(strstr(peer_heard(peer), "eth_maxPriorityFeePerGas"));
     assert_int_equal(priority, 3);
-    say("{\"baseFeePerGas\":[\"0x5\",\"0x9\"],\"reward\":[[\"0x2\"]]}");
-    id++;
-    peer_say(peer, "{\"id\":4,\"error\":{\"code\":-32601,\"message\":\"no such method\"}}");
+    say("{\"baseFeePerGas\":[\"0x5\"]}");
+    say("\"0x4\"");
     assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_OK);
-    assert_int_equal(priority, 2);
+    assert_int_equal(priority, 4);
+    say("{\"baseFeePerGas\":[\"0x5\"],\"reward\":[[\"0x0\"]]}");
+    say("\"high\"");
+    assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_PEER);
     say("{\"baseFeePerGas\":[],\"reward\":[]}");
+    assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_PEER);
+    say("[]");
     assert_int_equal(rpc_fees(rpc, &base, &priority, &err), E_PEER);
 }
 
