@@ -2,13 +2,13 @@
 // The worker with simulated cards at the stand-in gateway: what it claims, what it tells, and every way
 // in which a card can fail its task.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Crew, until } from '../worker/crew.mjs';
 import { Gateway } from '../worker/gateway.mjs';
 import { drop, execute, worker } from '../worker/support.mjs';
-import { Machine, Memory, card, probe, probeManifest } from './support.mjs';
+import { Machine, Memory, card, fake, probe, probeManifest } from './support.mjs';
 
 let gateway;
 let trash;
@@ -239,7 +239,8 @@ test('what one tenant leaves in a card\'s memory is gone before the next', async
 
 for (const [fault, code, why] of [
     ['stuck', 'residue', /held bytes after it was zeroed/],
-    ['hoard', 'scrub', /not all of its free memory could be had/],
+    ['hoard', 'scrub', /not all of its memory could be had/],
+    ['held', 'scrub', /not all of its memory could be had/],
     ['fail', 'scrub', /the CUDA driver failed while scrubbing/],
 ]) {
     test(`a card that cannot be scrubbed (${fault}) gets no further tenant`, async () => {
@@ -255,6 +256,30 @@ for (const [fault, code, why] of [
         assert.match(told(a.uuid).fault.message, why);
     });
 }
+
+test('a card that another process is on comes back dirty: it stays busy, and is scrubbed when that one has gone', async () => {
+    const a = card(0, { memory_mb: 160, uuid: 'MIG-0000-2-a' }); // one that the stand-in NVML knows
+    const memory = new Memory(a.uuid);
+    trash.push(memory);
+    memory.close = () => drop(memory.dir);
+    const machine = machineOf(a);
+    const other = join(machine.dir, 'process');
+    const env = { ...memory.env, LD_LIBRARY_PATH: `${join(fake, 'cuda')}:${join(fake, 'nvml')}`, FAKE_NVML_PROCESS: other };
+    const crew = await hire(machine, env);
+    gateway.submit(publish('nap'), {});
+    await running(crew);
+    memory.leave(0);
+    writeFileSync(other, a.uuid);
+    machine.save(() => { a.telemetry.processes = 1; });
+    await gateway.saw(/respond$/);
+    await until(() => crew.events('device_held').length > 0 && told(a.uuid)?.state === 'busy', `busy\n${crew.text}`);
+    assert.deepEqual([lockOf(machine, a.uuid), memory.clean, quarantined(crew)], ['', false, []]);
+    rmSync(other);
+    machine.save(() => { a.telemetry.processes = 0; });
+    await until(() => memory.clean, `a scrub\n${crew.text}`);
+    gateway.submit(publish('brief', { name: 'next' }), {});
+    assert.equal((await outputs(2)).env.NVIDIA_VISIBLE_DEVICES, a.uuid);
+});
 
 test('a killed worker leaves a card that is scrubbed before anybody gets it', async () => {
     const { a, memory, machine } = remembering();

@@ -3,7 +3,8 @@
  * A CUDA driver whose card remembers: its memory is the file FAKE_CUDA_DIR/<UUID>, so that what one
  * process left there is what the next one reads. The UUID is CUDA_VISIBLE_DEVICES, as the real
  * driver takes it. FAKE_CUDA_DIR/<UUID>.fault may say: stuck (its first MiB keeps what it has),
- * hoard (half of it cannot be had), fail (nothing can be written).
+ * hoard (half of it cannot be had), fail (nothing can be written), held (somebody has 40 MiB of
+ * it).
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@
 static unsigned char *memory;
 static size_t size;
 static size_t taken;
+static size_t held;
 static char fault[16];
 
 SAY(cuInit, unsigned flags)
@@ -46,6 +48,7 @@ SAY(cuInit, unsigned flags)
         fault[0] = '\0';
     if (f)
         fclose(f);
+    held = strcmp(fault, "held") == 0 ? (size_t)40 << 20 : 0;
     return memory == MAP_FAILED ? 100 : 0;
 }
 
@@ -124,13 +127,13 @@ SAY(cuCtxSynchronize, void)
 SAY(cuMemGetInfo_v2, size_t *available, size_t *total)
 {
     *total = size;
-    *available = size - taken;
+    *available = size - held - taken;
     return 0;
 }
 
 SAY(cuMemAlloc_v2, unsigned long long *at, size_t n)
 {
-    size_t limit = strcmp(fault, "hoard") == 0 ? size / 2 : size;
+    size_t limit = strcmp(fault, "hoard") == 0 ? size / 2 : size - held;
     if (n > limit - taken)
         return 2; /* CUDA_ERROR_OUT_OF_MEMORY */
     *at = BASE + taken;

@@ -2,8 +2,9 @@
 /*
  * Three cards for machines without any: the calls of NVML that workers/device looks up, with its
  * types. The second has fallen off the bus; the third is cut into two slices. FAKE_NVML_EVENT names
- * a file: when it is there it holds XIDs, which happen once to the first card, in their order. While
- * the file that FAKE_NVML_DOWN names is there, no kernel module is loaded.
+ * a file: when it is there it holds XIDs, which happen once to the first card, in their order.
+ * While the file that FAKE_NVML_DOWN names is there, no kernel module is loaded. The file that
+ * FAKE_NVML_PROCESS names holds the UUID of a card that a process is on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,11 +214,23 @@ struct process {
     unsigned compute_instance;
 };
 
+static int is_named(const char *uuid)
+{
+    const char *path = getenv("FAKE_NVML_PROCESS");
+    FILE *f = path ? fopen(path, "re") : NULL;
+    char line[64] = "";
+    if (f && !fgets(line, sizeof(line), f))
+        line[0] = '\0';
+    if (f)
+        fclose(f);
+    return strcmp(line, uuid) == 0;
+}
+
 SAY(nvmlDeviceGetComputeRunningProcesses_v3, const struct card *device, unsigned *count,
     struct process *list)
 {
     unsigned room = *count;
-    *count = device == &cards[4] ? 1 : 0;
+    *count = device == &cards[4] || is_named(device->uuid) ? 1 : 0;
     if (*count > 0 && room > 0)
         list[0] = (struct process){1, 300ULL << 20, 2, 0};
     return 0;
@@ -268,8 +281,8 @@ SAY(nvmlEventSetWait_v2, void *set, struct event *event, unsigned ms)
         read_events();
     if (xids_at == xids_n)
         return 10; /* NVML_ERROR_TIMEOUT */
-    *event = (struct event){
-        .device = &cards[0], .type = 8, .data = (unsigned long long)xids[xids_at++]};
+    *event =
+        (struct event){.device = &cards[0], .type = 8, .data = (unsigned long long)xids[xids_at++]};
     return 0;
 }
 

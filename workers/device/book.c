@@ -134,16 +134,27 @@ static void quarantine(struct device_book *b, const char *uuid, const char *code
     pthread_mutex_unlock(&b->mutex);
 }
 
-/* @return whether its memory may be given to anybody. What has no driver is a simulation, or it is
- * refused. */
-static bool make_clean(struct device_book *b, const struct device *d)
+/*
+ * What has no driver is a simulation, or it is refused. One that processes are on is not clean, but
+ * not at fault either: it stays busy, and is scrubbed when they are gone.
+ *
+ * @alone  set when the scrub saw that no process is on it
+ * @return whether its memory may be given to anybody
+ */
+static bool make_clean(struct device_book *b, const struct device *d, bool *alone)
 {
     char why[SCRUB_TEXT_MAX];
+    *alone = false;
     if (!b->config.scrub || d->environment != ENV_NVIDIA)
         return true;
     enum scrub_end end = device_scrub(d->uuid, why);
+    *alone = end == SCRUB_CLEAN;
     if (end == SCRUB_CLEAN || (end == SCRUB_NO_DRIVER && d->simulated))
         return true;
+    if (end == SCRUB_HELD) {
+        log_warn("device_held", "uuid=%s why=%s", d->uuid, why);
+        return false;
+    }
     quarantine(b, d->uuid, end == SCRUB_RESIDUE ? "residue" : "scrub", why);
     return false;
 }
@@ -152,10 +163,11 @@ static bool make_clean(struct device_book *b, const struct device *d)
 static bool secure(struct device_book *b, struct device_lease *lease)
 {
     bool clean = false;
+    bool alone;
     lease->lock = lock_take(b->config.lock_dir, lease->device.uuid, &clean);
     if (lease->lock < 0)
         return false;
-    if ((clean || make_clean(b, &lease->device)) && lock_mark(lease->lock, false))
+    if ((clean || make_clean(b, &lease->device, &alone)) && lock_mark(lease->lock, false))
         return true;
     lock_drop(lease->lock);
     return false;
@@ -254,15 +266,17 @@ void book_return(struct device_book *b, struct device_lease *lease, bool used)
         r->watched = false;
     pthread_mutex_unlock(&b->mutex);
     /* A card that failed meanwhile is not touched again; its file says that it is not clean. */
-    bool clean = sound && (!used || make_clean(b, &lease->device));
+    bool alone = false;
+    bool clean = sound && (!used || make_clean(b, &lease->device, &alone));
     if (clean && !lock_mark(lease->lock, true))
         log_warn("device_lock", "uuid=%s why=%s", lease->device.uuid, strerror(errno));
     lock_drop(lease->lock);
     lease->held = false;
     pthread_mutex_lock(&b->mutex);
     if (r && r->state == DEVICE_LEASED) {
-        r->device.vitals.processes = 0; /* what the last look saw has ended */
-        book_set_state(b, r, DEVICE_FREE);
+        if (alone)
+            r->device.vitals.processes = 0; /* what the last look saw has ended */
+        book_set_state(b, r, clean ? DEVICE_FREE : DEVICE_BUSY);
     }
     pthread_mutex_unlock(&b->mutex);
 }

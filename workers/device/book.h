@@ -98,7 +98,8 @@ bool book_is_sound(struct device_book *b, const struct device_lease *lease);
 /** A copy of the cards that could be leased, whatever their state. */
 void book_cards(struct device_book *b, struct device_list *out);
 
-/** Give a card back; scrubs it when a task had it. @used whether anything ran on it */
+/** Give a card back; scrubs it when a task had it, and it stays busy while processes are on it.
+ * @used whether anything ran on it */
 void book_return(struct device_book *b, struct device_lease *lease, bool used);
 
 /** All devices with their states, as the heartbeat carries them; a new reference. */

@@ -73,7 +73,8 @@ enum scrub_end device_scrub(const char *uuid, char why[SCRUB_TEXT_MAX])
         [SCRUB_CLEAN] = "",
         [SCRUB_NO_DRIVER] = "there is no usable CUDA driver (libcuda.so.1) to scrub it with",
         [SCRUB_RESIDUE] = "memory held bytes after it was zeroed",
-        [SCRUB_PARTIAL] = "not all of its free memory could be had",
+        [SCRUB_PARTIAL] = "not all of its memory could be had",
+        [SCRUB_HELD] = "processes are on it still",
         [SCRUB_FAILED] = "the CUDA driver failed while scrubbing",
     };
     int pipe_fd[2];

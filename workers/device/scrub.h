@@ -13,7 +13,8 @@ enum scrub_end {
     SCRUB_CLEAN,
     SCRUB_NO_DRIVER, /**< there is no CUDA driver to do it with */
     SCRUB_RESIDUE,   /**< bytes of before were read after zeros had been written */
-    SCRUB_PARTIAL,   /**< not all that was free could be had */
+    SCRUB_PARTIAL,   /**< not all could be had: refused though free, or held by nobody known */
+    SCRUB_HELD,      /**< processes are on the card: what they hold cannot be scrubbed yet */
     SCRUB_FAILED     /**< the driver refused, or did not come back in time */
 };
 

@@ -7,6 +7,7 @@
 
 #include "lib/hash.h"
 #include "workers/device/cuda.h"
+#include "workers/device/nvml.h"
 #include "workers/device/scrub.h"
 
 #define BLOCK_MAX     ((size_t)1 << 30)
@@ -16,6 +17,14 @@
 #define WINDOWS       64                 /* samples of a block */
 #define SLACK         ((size_t)64 << 20) /* what the driver may keep for itself */
 #define SCRUB_ALARM_S 120
+
+/*
+ * What a card in order may have in use beside what the scrubber took: the driver's own, and the
+ * scrubber's context, which grows with the card. More is somebody's who is not listed; it would
+ * come back dirty.
+ */
+#define BASE_SHARE 8                 /* that part of its memory, */
+#define BASE_MAX   ((size_t)1 << 30) /* but never more */
 
 struct holding {
     struct {
@@ -27,6 +36,7 @@ struct holding {
 };
 
 struct report {
+    size_t total;
     size_t free;
     size_t scrubbed;
     size_t windows;
@@ -96,13 +106,17 @@ static bool zero(const struct cuda_calls *k, const struct holding *h)
     return k->finish() == 0;
 }
 
+static size_t base_of(size_t total)
+{
+    return total / BASE_SHARE < BASE_MAX ? total / BASE_SHARE : BASE_MAX;
+}
+
 /* Zero, let go, take again: what is read then is what the next tenant would be given. */
 static enum scrub_end work(const struct cuda_calls *k, struct report *r)
 {
     static struct holding h;
-    size_t total;
     size_t looked;
-    if (k->memory(&r->free, &total) != 0)
+    if (k->memory(&r->free, &r->total) != 0)
         return SCRUB_FAILED;
     take_all(k, &h);
     if (!sample(k, &h, &r->dirty_before, &looked) || !zero(k, &h))
@@ -116,7 +130,8 @@ static enum scrub_end work(const struct cuda_calls *k, struct report *r)
         return SCRUB_FAILED;
     if (r->dirty_after > 0)
         return SCRUB_RESIDUE;
-    return r->windows > 0 && r->scrubbed + SLACK >= r->free ? SCRUB_CLEAN : SCRUB_PARTIAL;
+    bool whole = r->scrubbed + SLACK >= r->free && r->total <= r->free + base_of(r->total);
+    return r->windows > 0 && whole ? SCRUB_CLEAN : SCRUB_PARTIAL;
 }
 
 /* CUDA_VISIBLE_DEVICES has left one device; make sure that it is the one. */
@@ -131,6 +146,20 @@ static bool choose(const struct cuda *c, const char *uuid, cuda_device *out)
     return strncmp(uuid, "MIG-", 4) == 0 || (list.n == 1 && strcmp(list.row[0].uuid, uuid) == 0);
 }
 
+/* Whether NVML lists compute processes on it. To be asked before our own context makes us one. */
+static bool is_held(const char *uuid)
+{
+    static struct device_list list;
+    struct nvml *n = nvml_open(false);
+    bool held = false;
+    if (n)
+        nvml_cards(n, &list);
+    for (size_t i = 0; i < list.n; i++)
+        held = held || (strcmp(list.row[i].uuid, uuid) == 0 && list.row[i].vitals.processes > 0);
+    nvml_close(n);
+    return held;
+}
+
 int device_scrub_main(const char *uuid)
 {
     struct report r = {0};
@@ -138,6 +167,8 @@ int device_scrub_main(const char *uuid)
     cuda_device dev;
     enum scrub_end end = SCRUB_FAILED;
     alarm(SCRUB_ALARM_S); /* should the worker die before it ends us */
+    if (is_held(uuid))
+        return SCRUB_HELD;
     if (setenv("CUDA_VISIBLE_DEVICES", uuid, 1) != 0)
         return SCRUB_FAILED;
     struct cuda *c = cuda_open();
@@ -147,9 +178,9 @@ int device_scrub_main(const char *uuid)
         end = work(&c->call, &r);
         (void)c->call.context_free(context);
     }
-    printf("{\"uuid\":\"%s\",\"free_mb\":%zu,\"scrubbed_mb\":%zu,\"windows\":%zu,"
-           "\"dirty_before\":%zu,\"dirty_after\":%zu,\"end\":%d}\n",
-           uuid, r.free >> 20, r.scrubbed >> 20, r.windows, r.dirty_before, r.dirty_after,
-           (int)end);
+    printf("{\"uuid\":\"%s\",\"total_mb\":%zu,\"free_mb\":%zu,\"scrubbed_mb\":%zu,"
+           "\"windows\":%zu,\"dirty_before\":%zu,\"dirty_after\":%zu,\"end\":%d}\n",
+           uuid, r.total >> 20, r.free >> 20, r.scrubbed >> 20, r.windows, r.dirty_before,
+           r.dirty_after, (int)end);
     return end;
 }
