@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a look at the machine changes in the book. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,9 +85,22 @@ enum device_state device_state_now(const char *dir, const char *lock_dir, const 
     return d->vitals.processes > 0 || lock_is_held(lock_dir, d->uuid) ? DEVICE_BUSY : DEVICE_FREE;
 }
 
+/* Who was on a card without a lease leaves what nobody scrubbed. One that another worker has is its
+ * own affair: then the lock is not to be had. */
+static void soil(const char *lock_dir, const char *uuid)
+{
+    bool clean = false;
+    int lock = lock_take(lock_dir, uuid, &clean);
+    if (lock >= 0 && clean && !lock_mark(lock, false))
+        log_warn("device_lock", "uuid=%s why=%s", uuid, strerror(errno));
+    lock_drop(lock);
+}
+
 /* States that come and go by themselves. */
 static void settle(struct device_book *b, struct book_row *r)
 {
+    if (r->state != DEVICE_LEASED && r->device.vitals.processes > 0)
+        soil(b->config.lock_dir, r->device.uuid);
     if (r->state != DEVICE_LEASED)
         book_set_state(b, r, device_state_now(b->dir, b->config.lock_dir, &r->device, &r->fault));
 }

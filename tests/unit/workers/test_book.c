@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "workers/device/book.h"
+#include "workers/device/lock.h"
 
 static const struct device_want any = {.environments = ENV_NVIDIA};
 static const struct device_want task = {.environments = ENV_NVIDIA, .in_hand = true};
@@ -33,9 +34,19 @@ static struct device card(const char *uuid, int64_t memory_mb)
     return d;
 }
 
-static int open_world(void **state)
+/* Two free cards, and so many processes on the small one. */
+static void look(struct device_book *b, int processes)
 {
     static struct device_list seen;
+    seen = (struct device_list){.n = 2};
+    seen.row[0] = card("GPU-small", 1);
+    seen.row[0].vitals.processes = processes;
+    seen.row[1] = card("GPU-large", 2);
+    book_update(b, &seen);
+}
+
+static int open_world(void **state)
+{
     struct world *w = calloc(1, sizeof(*w));
     struct err err;
     snprintf(w->work, sizeof(w->work), "/tmp/ogpu-book-XXXXXX");
@@ -45,10 +56,7 @@ static int open_world(void **state)
     snprintf(w->locks, sizeof(w->locks), "%s/locks", w->work);
     struct device_book_config c = {.work_dir = w->work, .lock_dir = w->locks, .scrub = false};
     assert_int_equal(book_open(&c, &w->book, &err), E_OK);
-    seen = (struct device_list){.n = 2};
-    seen.row[0] = card("GPU-small", 1);
-    seen.row[1] = card("GPU-large", 2);
-    book_update(w->book, &seen);
+    look(w->book, 0);
     return 0;
 }
 
@@ -114,11 +122,39 @@ static void test_holder(void **state)
     book_return(w->book, &b, false);
 }
 
+static bool is_clean(const struct world *w)
+{
+    bool clean = false;
+    int lock = lock_take(w->locks, "GPU-small", &clean);
+    assert_true(lock >= 0);
+    lock_drop(lock);
+    return clean;
+}
+
+/* A card that was clean is not after somebody who leased nothing was on it. */
+static void test_strangers(void **state)
+{
+    struct world *w = *state;
+    struct device_lease a;
+    assert_string_equal(gets(w, &any, &a), "GPU-small");
+    look(w->book, 1); /* the tenant's own */
+    book_return(w->book, &a, false);
+    assert_true(is_clean(w));
+    look(w->book, 0);
+    assert_true(is_clean(w));
+    look(w->book, 1);
+    assert_string_equal(gets(w, &any, &a), "GPU-large");
+    look(w->book, 0);
+    assert_false(is_clean(w));
+    book_return(w->book, &a, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_called, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_holder, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_strangers, open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
