@@ -61,9 +61,15 @@ static void tar_done(struct archive *a)
     archive_write_free(a);
 }
 
+static const char *base(void)
+{
+    const char *tmp = getenv("OGPU_TEST_TMP");
+    return tmp ? tmp : "/tmp";
+}
+
 static int scratch(void)
 {
-    int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = open(base(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     return fd;
 }
@@ -81,7 +87,7 @@ static int bomb(int64_t size)
 /* ---- one image ---- */
 
 struct bench {
-    char dir[64];
+    char dir[256];
     struct image_store store;
     int archive;
     char blob[65];
@@ -162,15 +168,15 @@ static void begin(struct bench *b, int64_t cache_bytes)
     struct image_limits limits = {64 * MIB, 128 * MIB, 1000, cache_bytes, 0};
     struct err err;
     *b = (struct bench){.archive = -1};
-    snprintf(b->dir, sizeof(b->dir), "/tmp/ogpu-image-XXXXXX");
+    snprintf(b->dir, sizeof(b->dir), "%s/ogpu-image-XXXXXX", base());
     assert_non_null(mkdtemp(b->dir));
     assert_int_equal(image_store_open(&b->store, b->dir, &limits, &err), E_OK);
 }
 
 static void end(const struct bench *b)
 {
-    int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(unpack_remove(tmp, b->dir + strlen("/tmp/")));
+    int tmp = open(base(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(unpack_remove(tmp, strrchr(b->dir, '/') + 1));
     close(tmp);
     if (b->archive >= 0)
         close(b->archive);
