@@ -31,6 +31,9 @@ struct options {
     int64_t rate;
 };
 
+/* Two coins: the largest batch at the relayer's own highest fee may cost 1.53. */
+#define COST_MAX "2000000000000000000"
+
 static const struct config_row rows[] = {
     {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(socket),
      "unix socket to listen on"},
@@ -43,7 +46,7 @@ static const struct config_row rows[] = {
      "addresses that a transaction may go to, behind commas; `create` among them: deployments"},
     {"OGPU_SIGNER_VALUE_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, CONFIG_AT(value_max),
      "wei that a transaction may carry"},
-    {"OGPU_SIGNER_COST_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, CONFIG_AT(cost_max),
+    {"OGPU_SIGNER_COST_MAX_WEI", CONFIG_TEXT, COST_MAX, 0, 0, false, CONFIG_AT(cost_max),
      "wei of gas that a transaction may cost; 0: no limit"},
     {"OGPU_SIGNER_RATE", CONFIG_INT, "240", 1, POLICY_RATE_MAX, false, CONFIG_AT(rate),
      "signatures an hour"},

@@ -164,6 +164,15 @@ test('a signer takes the place of a dead one, and of nothing else', async () => 
     assert.equal(readFileSync(own, 'utf8'), 'nobody asked for this to go');
 });
 
+test('a signer that was told no cap on gas has one all the same, and none when told so', async () => {
+    const dear = request({ gas: hex(4_000_001), max_fee: hex(500n * 10n ** 9n) });
+    const usual = signer({ OGPU_SETTLER_KEY_FILE: file(key) });
+    assert.match((await eventually(() => ask(usual, dear), 'it answers')).error ?? 'signed', /cost more/);
+    assert.ok((await ask(usual, request({ gas: hex(4_000_000), max_fee: hex(500n * 10n ** 9n) }))).signature);
+    const free = signer({ OGPU_SETTLER_KEY_FILE: file(key), OGPU_SIGNER_COST_MAX_WEI: '0' });
+    assert.ok((await eventually(() => ask(free, dear), 'it answers')).signature);
+});
+
 test('the relayer settles through a signer; without one it waits with an alarm', async () => {
     lane = await Lane.up();
     const env = { OGPU_SETTLER_KEY_FILE: lane.stack.env.OGPU_SETTLER_KEY_FILE, OGPU_SIGNER_ALLOW: lane.stack.env.L1_SETTLEMENT };
