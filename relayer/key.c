@@ -111,6 +111,15 @@ struct address key_address(const struct key *k)
     return k->address;
 }
 
+/* What the signer behind the socket gave must be the key's signature of this. */
+static enum err_code check(const struct key *k, struct digest digest, const struct signature *sig,
+                           struct err *err)
+{
+    if (secp_check(digest, bytes_of(sig->b, sizeof(sig->b)), k->address, NULL) == E_OK)
+        return E_OK;
+    return err_set(err, E_PEER, "the signer signed something else, or with another key");
+}
+
 enum err_code key_sign_tx(struct key *k, const struct tx *tx, struct signature *out,
                           struct err *err)
 {
@@ -125,8 +134,28 @@ enum err_code key_sign_tx(struct key *k, const struct tx *tx, struct signature *
         return E_OK;
     }
     rc = wire_ask_signature(k->socket, tx, &sig, err);
-    if (rc == E_OK && secp_check(digest, bytes_of(sig.b, sizeof(sig.b)), k->address, NULL) != E_OK)
-        rc = err_set(err, E_PEER, "the signer signed something else, or with another key");
+    if (rc == E_OK)
+        rc = check(k, digest, &sig, err);
+    if (rc == E_OK)
+        *out = sig;
+    return rc;
+}
+
+enum err_code key_sign_voucher(struct key *k, const struct eip712_domain *domain,
+                               const struct eip712_voucher *voucher, struct signature *out,
+                               struct err *err)
+{
+    struct digest digest = eip712_voucher_digest(domain, voucher);
+    struct signature sig;
+    enum err_code rc;
+
+    if (k->local) {
+        *out = signer_sign(k->local, digest);
+        return E_OK;
+    }
+    rc = wire_ask_voucher(k->socket, domain, voucher, &sig, err);
+    if (rc == E_OK)
+        rc = check(k, digest, &sig, err);
     if (rc == E_OK)
         *out = sig;
     return rc;

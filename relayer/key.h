@@ -2,6 +2,7 @@
 #ifndef RELAYER_KEY_H
 #define RELAYER_KEY_H
 
+#include "eth/eip712.h"
 #include "eth/sign.h"
 #include "eth/tx.h"
 
@@ -33,5 +34,10 @@ struct address key_address(const struct key *k);
  * E_TIMEOUT when it is away or signs with another key */
 MUST_CHECK enum err_code key_sign_tx(struct key *k, const struct tx *tx, struct signature *out,
                                      struct err *err);
+
+/** Sign a voucher. @return as key_sign_tx() */
+MUST_CHECK enum err_code key_sign_voucher(struct key *k, const struct eip712_domain *domain,
+                                          const struct eip712_voucher *voucher,
+                                          struct signature *out, struct err *err);
 
 #endif

@@ -15,6 +15,8 @@ enum err_code policy_allow(struct policy *p, const char *list, struct err *err)
 
         if (n == 6 && memcmp(list, "create", n) == 0) {
             p->create = true;
+        } else if (n == 7 && memcmp(list, "voucher", n) == 0) {
+            p->voucher = true;
         } else if (n > 0) {
             if (p->n_allow == POLICY_ALLOW_MAX)
                 return err_set(err, E_CONFIG, "more than %d destinations", POLICY_ALLOW_MAX);
@@ -37,15 +39,33 @@ static bool is_allowed(const struct policy *p, struct address to)
     return false;
 }
 
+/* One more within the hour. */
+static enum err_code count(struct policy *p, int64_t now, struct err *err)
+{
+    int64_t *oldest = &p->signed_at[p->n_signed % p->rate];
+
+    if (p->n_signed >= p->rate && now - *oldest < HOUR_US)
+        return err_set(err, E_SCOPE_DENIED, "%u signatures an hour are used up", p->rate);
+    *oldest = now;
+    p->n_signed++;
+    return E_OK;
+}
+
+static enum err_code check_chain(const struct policy *p, uint64_t chain_id, struct err *err)
+{
+    return chain_id == p->chain_id ? E_OK
+                                   : err_set(err, E_SCOPE_DENIED, "chain %llu is not the signer's",
+                                             (unsigned long long)chain_id);
+}
+
 enum err_code policy_admit(struct policy *p, const struct tx *tx, int64_t now, struct err *err)
 {
     const struct fees fees = {.max_fee = tx->max_fee, .tip = tx->priority_fee};
     struct wei cost = {{0}};
-    int64_t *oldest = &p->signed_at[p->n_signed % p->rate];
+    enum err_code rc = check_chain(p, tx->chain_id, err);
 
-    if (tx->chain_id != p->chain_id)
-        return err_set(err, E_SCOPE_DENIED, "chain %llu is not the signer's",
-                       (unsigned long long)tx->chain_id);
+    if (rc != E_OK)
+        return rc;
     if (tx->create ? !p->create : !is_allowed(p, tx->to))
         return err_set(err, E_SCOPE_DENIED, "the destination is not allowed");
     if (wei_cmp(wei_from_be(tx->value), p->value_max) > 0)
@@ -53,9 +73,15 @@ enum err_code policy_admit(struct policy *p, const struct tx *tx, int64_t now, s
     if (!wei_is_zero(p->cost_max) &&
         (fees_cost(&fees, tx->gas, &cost, err) != E_OK || wei_cmp(cost, p->cost_max) > 0))
         return err_set(err, E_SCOPE_DENIED, "its gas may cost more than the cap");
-    if (p->n_signed >= p->rate && now - *oldest < HOUR_US)
-        return err_set(err, E_SCOPE_DENIED, "%u signatures an hour are used up", p->rate);
-    *oldest = now;
-    p->n_signed++;
-    return E_OK;
+    return count(p, now, err);
+}
+
+enum err_code policy_admit_voucher(struct policy *p, const struct eip712_domain *domain,
+                                   int64_t now, struct err *err)
+{
+    enum err_code rc = check_chain(p, domain->chain_id, err);
+
+    if (rc == E_OK && !(p->voucher && is_allowed(p, domain->contract)))
+        rc = err_set(err, E_SCOPE_DENIED, "vouchers of this contract are not allowed");
+    return rc == E_OK ? count(p, now, err) : rc;
 }

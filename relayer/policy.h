@@ -3,6 +3,7 @@
 #define RELAYER_POLICY_H
 
 #include "core/money.h"
+#include "eth/eip712.h"
 #include "eth/tx.h"
 
 #define POLICY_ALLOW_MAX 8
@@ -14,6 +15,7 @@ struct policy {
     struct address allow[POLICY_ALLOW_MAX]; /**< destinations */
     size_t n_allow;
     bool create;                        /**< deployments are allowed */
+    bool voucher;                       /**< so are vouchers of the contracts listed */
     struct wei value_max;               /**< coins one transaction may carry */
     struct wei cost_max;                /**< gas × fee one transaction may cost; zero: no limit */
     uint32_t rate;                      /**< signatures an hour, up to POLICY_RATE_MAX */
@@ -21,7 +23,8 @@ struct policy {
     uint64_t n_signed;
 };
 
-/** Addresses behind commas; the word "create" among them allows deployments. @return E_CONFIG */
+/** Addresses behind commas; the words "create" and "voucher" among them allow deployments, and
+ * vouchers of the contracts listed. @return E_CONFIG */
 MUST_CHECK enum err_code policy_allow(struct policy *p, const char *list, struct err *err);
 
 /**
@@ -32,5 +35,13 @@ MUST_CHECK enum err_code policy_allow(struct policy *p, const char *list, struct
  */
 MUST_CHECK enum err_code policy_admit(struct policy *p, const struct tx *tx, int64_t now,
                                       struct err *err);
+
+/**
+ * The same for a voucher.
+ *
+ * @domain  the chain and contract that it names
+ */
+MUST_CHECK enum err_code policy_admit_voucher(struct policy *p, const struct eip712_domain *domain,
+                                              int64_t now, struct err *err);
 
 #endif

@@ -43,7 +43,8 @@ static const struct config_row rows[] = {
      "password of a keystore, mode 0600"},
     {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, CONFIG_AT(chain_id), "the only chain"},
     {"OGPU_SIGNER_ALLOW", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(allow),
-     "addresses that a transaction may go to, behind commas; `create` among them: deployments"},
+     "addresses that a transaction may go to, behind commas; `create` among them: deployments; "
+     "`voucher`: vouchers of these contracts"},
     {"OGPU_SIGNER_VALUE_MAX_WEI", CONFIG_TEXT, "0", 0, 0, false, CONFIG_AT(value_max),
      "wei that a transaction may carry"},
     {"OGPU_SIGNER_COST_MAX_WEI", CONFIG_TEXT, COST_MAX, 0, 0, false, CONFIG_AT(cost_max),
@@ -62,6 +63,30 @@ static json_t *refusal(const struct err *err)
     return json_pack("{s:s}", "error", err->text);
 }
 
+static json_t *signed_with(struct server *s, struct digest digest)
+{
+    struct signature sig = signer_sign(s->signer, digest);
+
+    return json_pack("{s:o}", "signature", shape_json(sig.b, sizeof(sig.b)));
+}
+
+static json_t *answer_voucher(struct server *s, const json_t *q)
+{
+    struct eip712_domain domain;
+    struct eip712_voucher voucher;
+    struct err err = {0};
+    enum err_code rc = wire_read_voucher(q, &domain, &voucher, &err);
+
+    if (rc == E_OK)
+        rc = policy_admit_voucher(&s->policy, &domain, clock_mono_us(), &err);
+    if (rc != E_OK) {
+        log_warn("refused", "text=%s", err.text);
+        return refusal(&err);
+    }
+    log_info("signed", "voucher=%u earned=%llu", voucher.id, (unsigned long long)voucher.earned);
+    return signed_with(s, eip712_voucher_digest(&domain, &voucher));
+}
+
 static json_t *answer(struct server *s, const json_t *q)
 {
     const char *op = json_string_value(json_object_get(q, "op"));
@@ -75,6 +100,8 @@ static json_t *answer(struct server *s, const json_t *q)
 
     if (op && strcmp(op, "address") == 0)
         return json_pack("{s:o}", "address", shape_json(own.b, sizeof(own.b)));
+    if (op && strcmp(op, "sign_voucher") == 0)
+        return answer_voucher(s, q);
     if (!op || strcmp(op, "sign_tx") != 0)
         return json_pack("{s:s}", "error", "no such operation");
     rc = wire_read_tx(q, &tx, &data, &err);
@@ -83,10 +110,8 @@ static json_t *answer(struct server *s, const json_t *q)
     if (rc == E_OK)
         rc = tx_sign_digest(&tx, &digest, &err);
     if (rc == E_OK) {
-        struct signature sig = signer_sign(s->signer, digest);
-
         log_info("signed", "nonce=%llu", (unsigned long long)tx.nonce);
-        out = json_pack("{s:o}", "signature", shape_json(sig.b, sizeof(sig.b)));
+        out = signed_with(s, digest);
     } else {
         log_warn("refused", "text=%s", err.text);
         out = refusal(&err);

@@ -20,6 +20,7 @@ struct options {
     const char *settlement;
     const char *key_file;
     const char *password_file;
+    const char *socket;
     const char *account;
     int64_t chain_id;
     int64_t valid_s;
@@ -31,10 +32,12 @@ static const struct config_row rows[] = {
      "the contract's chain"},
     {"L1_SETTLEMENT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(settlement),
      "address of the Settlement contract"},
-    {"OGPU_SIGNER_KEY_FILE", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(key_file),
+    {"OGPU_SIGNER_KEY_FILE", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(key_file),
      "the voucher signer's key, mode 0600: 64 hex digits, or a keystore V3"},
     {"OGPU_SIGNER_PASSWORD_FILE", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(password_file),
      "password of a keystore, mode 0600"},
+    {"OGPU_SIGNER_SOCKET", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(socket),
+     "where no key file is named: unix socket of a signer that has the key and may sign vouchers"},
     {"OGPU_ACCOUNT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(account), "whose earnings"},
     {"OGPU_VALID_S", CONFIG_INT, "604800", 60, 31536000, false, CONFIG_AT(valid_s),
      "seconds until which it may be posted"},
@@ -71,6 +74,11 @@ static enum err_code read_figure(const struct options *o, struct address who,
     return rc;
 }
 
+/* One claim may bring less than what is signed here, and its bearer should know why. */
+#define PAYS                                                                                      \
+    "a day's vouchers together are paid up to the contract's dailyCap; what is left of this one " \
+    "is claimed on later days"
+
 static int print(const struct options *o, const struct eip712_voucher *v, struct signature sig)
 {
     char hex[2 * SIGNATURE_SIZE + 1];
@@ -80,9 +88,9 @@ static int print(const struct options *o, const struct eip712_voucher *v, struct
 
     hex_encode(sig.b, sizeof(sig.b), hex);
     snprintf(earned, sizeof(earned), "%llu", (unsigned long long)v->earned);
-    out = json_pack("{s:s, s:I, s:I, s:s, s:I, s:s+}", "settlement", o->settlement, "chain_id",
+    out = json_pack("{s:s, s:I, s:I, s:s, s:I, s:s+, s:s}", "settlement", o->settlement, "chain_id",
                     (json_int_t)o->chain_id, "id", (json_int_t)v->id, "earned", earned, "deadline",
-                    (json_int_t)v->deadline, "signature", "0x", hex);
+                    (json_int_t)v->deadline, "signature", "0x", hex, "pays", PAYS);
     text = out ? json_dumps(out, JSON_INDENT(2)) : NULL;
     if (!text)
         abort();
@@ -92,11 +100,21 @@ static int print(const struct options *o, const struct eip712_voucher *v, struct
     return 0;
 }
 
+static enum err_code open_key(const struct options *o, struct key **out, struct err *err)
+{
+    if (o->key_file[0])
+        return key_open_file(o->key_file, o->password_file, out, err);
+    if (o->socket[0])
+        return key_open_socket(o->socket, out, err);
+    return err_set(err, E_CONFIG, "OGPU_SIGNER_KEY_FILE or OGPU_SIGNER_SOCKET is required");
+}
+
 int command_voucher(int argc, char **argv)
 {
     struct eip712_voucher voucher = {.id = 0};
     struct eip712_domain domain;
-    struct signer *signer = NULL;
+    struct signature sig = {{0}};
+    struct key *key = NULL;
     struct address who;
     struct options o;
     struct err err = {0};
@@ -114,15 +132,13 @@ int command_voucher(int argc, char **argv)
                        !address_parse(text_of(o.account), &who)))
         rc = err_set(&err, E_CONFIG, "L1_SETTLEMENT and --account must be addresses");
     if (rc == E_OK)
-        rc = key_load(o.key_file, o.password_file, &signer, &err);
+        rc = open_key(&o, &key, &err);
     if (rc == E_OK)
         rc = read_figure(&o, who, &voucher, &err);
-    if (rc == E_OK) {
-        domain.chain_id = (uint64_t)o.chain_id;
-        status = print(&o, &voucher, signer_sign(signer, eip712_voucher_digest(&domain, &voucher)));
-    } else {
-        status = command_fail(&err);
-    }
-    signer_free(signer);
+    domain.chain_id = (uint64_t)o.chain_id;
+    if (rc == E_OK)
+        rc = key_sign_voucher(key, &domain, &voucher, &sig, &err);
+    status = rc == E_OK ? print(&o, &voucher, sig) : command_fail(&err);
+    key_free(key);
     return status;
 }

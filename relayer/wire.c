@@ -130,16 +130,11 @@ static json_t *number(uint64_t v)
     return json_string(text);
 }
 
-enum err_code wire_ask_signature(const char *path, const struct tx *tx, struct signature *out,
-                                 struct err *err)
+/* @q  taken over */
+static enum err_code ask_signature(const char *path, json_t *q, struct signature *out,
+                                   struct err *err)
 {
     json_t *v = NULL;
-    json_t *q = json_pack(
-        "{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "op", "sign_tx", "legacy",
-        tx->type == TX_LEGACY, "create", tx->create, "chain_id", number(tx->chain_id), "nonce",
-        number(tx->nonce), "gas", number(tx->gas), "max_fee", number(tx->max_fee), "priority_fee",
-        number(tx->priority_fee), "to", shape_json(tx->to.b, sizeof(tx->to.b)), "value",
-        shape_json(tx->value, sizeof(tx->value)), "data", shape_json(tx->data.p, tx->data.n));
     enum err_code rc;
 
     if (!q)
@@ -150,6 +145,59 @@ enum err_code wire_ask_signature(const char *path, const struct tx *tx, struct s
     rc = shape_fixed(json_object_get(v, "signature"), "the signature", out->b, sizeof(out->b), err);
     json_decref(v);
     return rc;
+}
+
+enum err_code wire_ask_signature(const char *path, const struct tx *tx, struct signature *out,
+                                 struct err *err)
+{
+    json_t *q = json_pack(
+        "{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "op", "sign_tx", "legacy",
+        tx->type == TX_LEGACY, "create", tx->create, "chain_id", number(tx->chain_id), "nonce",
+        number(tx->nonce), "gas", number(tx->gas), "max_fee", number(tx->max_fee), "priority_fee",
+        number(tx->priority_fee), "to", shape_json(tx->to.b, sizeof(tx->to.b)), "value",
+        shape_json(tx->value, sizeof(tx->value)), "data", shape_json(tx->data.p, tx->data.n));
+
+    return ask_signature(path, q, out, err);
+}
+
+enum err_code wire_ask_voucher(const char *path, const struct eip712_domain *domain,
+                               const struct eip712_voucher *voucher, struct signature *out,
+                               struct err *err)
+{
+    return ask_signature(path,
+                         json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "op", "sign_voucher",
+                                   "chain_id", number(domain->chain_id), "settlement",
+                                   shape_json(domain->contract.b, sizeof(domain->contract.b)), "id",
+                                   number(voucher->id), "earned", number(voucher->earned),
+                                   "deadline", number(voucher->deadline)),
+                         out, err);
+}
+
+enum err_code wire_read_voucher(const json_t *q, struct eip712_domain *domain,
+                                struct eip712_voucher *out, struct err *err)
+{
+    struct eip712_domain of = {.chain_id = 0};
+    struct eip712_voucher v = {.id = 0};
+    uint64_t id = 0;
+    enum err_code rc = shape_u64(json_object_get(q, "chain_id"), "chain_id", &of.chain_id, err);
+
+    if (rc == E_OK)
+        rc = shape_fixed(json_object_get(q, "settlement"), "settlement", of.contract.b,
+                         sizeof(of.contract.b), err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(q, "id"), "id", &id, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(q, "earned"), "earned", &v.earned, err);
+    if (rc == E_OK)
+        rc = shape_u64(json_object_get(q, "deadline"), "deadline", &v.deadline, err);
+    if (rc == E_OK && (id > UINT32_MAX || v.earned >> 48 != 0))
+        rc = err_set(err, E_BAD_REQUEST, "the voucher's id or figure is too large");
+    if (rc != E_OK)
+        return rc;
+    v.id = (uint32_t)id;
+    *domain = of;
+    *out = v;
+    return E_OK;
 }
 
 enum err_code wire_read_tx(const json_t *q, struct tx *out, struct buf *data, struct err *err)

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What an operator asks the relayer: status, simulate, voucher, metrics; and what a wrong command line is answered.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { encryptKeystoreJson } from 'ethers';
+import { recoverTypedDataAddress } from 'viem';
 import { build, eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
 
@@ -72,6 +76,45 @@ test('a voucher is what the books say, and the contract takes it', async () => {
     assert.equal(v.earned, String(3n * REWARD / 10n ** 12n));
     await lane.chain.send(lane.payer, lane.chain.settlement, 'postVoucher', [v.id, Number(v.earned), BigInt(v.deadline), v.signature]);
     fails(['voucher', '--account', `0x${'12'.repeat(20)}`], /has no account here/);
+});
+
+test('a voucher by a keystore, and by a signer that may sign vouchers of this contract; by no other', async () => {
+    const account = `0x${lane.first.master.toString('hex')}`;
+    const { OGPU_SIGNER_KEY_FILE: plain, L1_SETTLEMENT: settlement } = lane.stack.env;
+    const types = { Voucher: [{ name: 'id', type: 'uint32' }, { name: 'earned', type: 'uint48' }, { name: 'deadline', type: 'uint64' }] };
+    const role = await lane.chain.read(lane.chain.settlement, 'signer');
+    const signedBy = ({ id, earned, deadline, signature }) => recoverTypedDataAddress({
+        domain: { name: 'OpenGPU Gateway', version: '1', chainId: 31337, verifyingContract: settlement },
+        types, primaryType: 'Voucher', message: { id, earned: Number(earned), deadline: BigInt(deadline) }, signature,
+    });
+    const dir = mkdtempSync(join(process.env.OGPU_TEST_TMP ?? tmpdir(), 'voucher-'));
+    const file = (name, text) => {
+        writeFileSync(join(dir, name), text, { mode: 0o600 });
+        return join(dir, name);
+    };
+    const store = await encryptKeystoreJson({ address: role, privateKey: `0x${readFileSync(plain, 'utf8').trim()}` }, 'secret', { scrypt: { N: 1024, r: 8, p: 1 } });
+    const v = json(['voucher', '--account', account], { OGPU_SIGNER_KEY_FILE: file('store', store), OGPU_SIGNER_PASSWORD_FILE: file('password', 'secret') });
+    assert.equal(await signedBy(v), role);
+    assert.match(v.pays, /up to the contract's dailyCap/);
+
+    const ask = async (allow, check) => {
+        const socket = join(dir, `s${allow.length}`);
+        const child = spawn(join(build, 'bin/ogpu-relayer'), ['signer'], { stdio: 'ignore',
+            env: { PATH: process.env.PATH, OGPU_SIGNER_SOCKET: socket, L1_CHAIN_ID: '31337', OGPU_SIGNER_ALLOW: allow, OGPU_SETTLER_KEY_FILE: plain } });
+        const over = new Promise((done) => child.on('close', done));
+        await eventually(() => existsSync(socket), 'the signer listens');
+        await check({ OGPU_SIGNER_KEY_FILE: '', OGPU_SIGNER_SOCKET: socket });
+        child.kill();
+        await over;
+    };
+    await ask(`${settlement},voucher`, async (env) => {
+        assert.equal(await signedBy(json(['voucher', '--account', account], env)), role);
+        fails(['voucher', '--account', account], /chain 1 is not the signer's/, { ...env, L1_CHAIN_ID: '1' });
+    });
+    await ask(settlement, (env) => fails(['voucher', '--account', account], /vouchers of this contract are not allowed/, env));
+    await ask(`0x${'12'.repeat(20)}, voucher`, (env) => fails(['voucher', '--account', account], /vouchers of this contract are not allowed/, env));
+    fails(['voucher', '--account', account], /OGPU_SIGNER_KEY_FILE or OGPU_SIGNER_SOCKET is required/, { OGPU_SIGNER_KEY_FILE: '' });
+    rmSync(dir, { recursive: true });
 });
 
 const freePort = () => new Promise((done) => {
