@@ -199,7 +199,7 @@ test('a stranger who uploads the same bytes learns nothing', async () => {
 
 test('lists hold the caller\'s own rows', async () => {
     for (const path of ['/v1/tasks?limit=100', '/v1/account/ledger?limit=100', '/v1/withdrawals?limit=100']) {
-        const text = (await stranger.get(path)).bytes.toString();
+        const text = JSON.stringify(expect(await stranger.get(path), 200));
         assert.ok(!text.includes(done.id) && !text.includes(open.id), path);
     }
     const { next_cursor: cursor } = expect(await owner.get('/v1/tasks?limit=1'), 200);
@@ -285,7 +285,7 @@ test('no credential is in any log', () => {
     for (const name of ['gateway-1', 'gateway-2']) {
         const log = w.stack.log(name);
         for (const secret of [owner.token, stranger.token, provider.token, other.token]) {
-            assert.ok(!log.includes(secret.slice(13, 40)), name);
+            assert.ok(log.includes('"event"') && !log.includes(secret.slice(13, 40)), name);
         }
     }
 });

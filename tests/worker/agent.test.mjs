@@ -97,7 +97,9 @@ test('the way of a task: register, claim, run, upload, sign, respond', async () 
     const refs = gateway.log.filter((r) => r.path.startsWith('/v1/claims')).map((r) => r.body.claim_ref);
     assert.equal(new Set(refs).size, refs.length);
     assert.deepEqual(await stop(), { code: 0, signal: null });
-    for (const secret of [readFileSync(key, 'utf8').trim().slice(2, 40), ...gateway.tokens]) assert.ok(!agent.text.includes(secret));
+    const [token] = [...gateway.tokens].map((t) => t.replace('Bearer ', ''));
+    assert.match(token, /^ogpu_pt_[0-9a-f]{38}$/);
+    for (const secret of [readFileSync(key, 'utf8').trim().slice(2, 40), token.slice(13)]) assert.ok(!agent.text.includes(secret));
     for (const line of agent.text.trim().split('\n')) JSON.parse(line);
 });
 
