@@ -12,7 +12,7 @@ import { benchWith, sink, wants, web, withNames } from './egress.mjs';
 import { probes } from './egress_probes.mjs';
 import { Host } from './host.mjs';
 import { images } from './images.mjs';
-import { begin, groups } from './probes.mjs';
+import { begin, groups, notices } from './probes.mjs';
 
 const made = images.plain;
 let page, pit, dir;
@@ -50,7 +50,8 @@ for (const [name, [probe, without, env]] of Object.entries(protections)) {
         const { begin: start, judge } = probes[probe];
         judge(await start(place(env)));
         const seen = await start(...without(page.port));
-        assert.throws(() => judge(seen), { name: 'AssertionError' }, JSON.stringify(seen));
+        assert.equal(seen.end, 'ok', JSON.stringify(seen));
+        notices([probe, judge], seen);
     });
 }
 
@@ -65,7 +66,7 @@ test('without the network namespace: the rest of the network is there', async ()
         const seen = await begin(bench, images, { ...group, changes: { egress: wants(page.port) } }, host);
         assert.equal(seen.end, 'ok', JSON.stringify(seen));
         for (const name of ['way to the host: host_loopback', 'way out: host_address']) {
-            assert.throws(() => group.probes.find(([n]) => n === name)[1](seen), { name: 'AssertionError' }, `'${name}' did not notice`);
+            notices(group.probes.find(([n]) => n === name), seen);
         }
     } finally {
         await host.close();

@@ -123,6 +123,18 @@ export const groups = [
     ] },
 ];
 
+/**
+ * That a probe notices what was taken away: its container ran, and what it told was judged wrong. A runtime that refused the
+ * configuration, or a judge that found nothing to judge, proves nothing.
+ */
+export function notices([name, judge], seen) {
+    assert.ok(seen.end && !['refused', 'start_failure'].includes(seen.end), `'${name}' was not asked, it ended as ${seen.end}: ${seen.reason ?? seen.stderr}`);
+    assert.throws(() => judge(seen), (e) => {
+        if (e instanceof assert.AssertionError) return true;
+        throw new Error(`'${name}' had nothing to judge: ${seen.end} ${seen.reason ?? ''}`, { cause: e });
+    }, `'${name}' did not notice`);
+}
+
 /** How a group's container is started; `made` by the name of its image. */
 export function begin(bench, images, group, host) {
     const env = host && group.host ? { HOST_PORT: String(host.port), HOST_ADDRESS: host.address } : undefined;
