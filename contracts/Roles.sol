@@ -39,8 +39,10 @@ abstract contract Roles {
 
     /// @notice The only address that may settle; zero after a dismissal.
     address public settler;
-    /// @dev Shares its slot with the settler: a batch reads and writes both.
-    Usage private _settled;
+    /// @dev What the settler has used of the cap. Two plain members, since a struct would not share
+    /// the settler's slot: a batch reads and writes that one alone.
+    uint32 private _settledDay;
+    uint64 private _settledUnits;
 
     /// @notice May void, dismiss and veto, nothing else.
     address public guardian;
@@ -157,7 +159,8 @@ abstract contract Roles {
 
     /// @dev Counts a batch's declared units against the day's cap.
     function _useSettlerCap(uint64 units) internal {
-        _settled = _used(_settled, units);
+        Usage memory usage = _used(Usage(_settledDay, _settledUnits), units);
+        (_settledDay, _settledUnits) = (usage.day, usage.units);
     }
 
     /// @dev Counts a voucher's units against the day's cap, as many as are left of it; a robbed
