@@ -48,10 +48,11 @@ export async function playground(sql) {
     const providers = [];
     for (let i = 0; i < 8; i++) providers.push(await market.provider(source));
     await sql.query(notes);
+    await sql.query('SET synchronous_commit TO off'); // nobody pulls a plug here
     return { market, client, source, providers, clock: { ms: Date.now() } };
 }
 
-const recent = '(SELECT id FROM task ORDER BY created_at DESC, id LIMIT 12)';
+const recent = '(SELECT id FROM task ORDER BY created_at DESC, id LIMIT 6)';
 
 export class Player {
     constructor(sql, ground, choose) {
@@ -91,7 +92,7 @@ export class Player {
         const { market, client, source } = this.ground;
         const { below, chance } = this.choose;
         const [{ open }] = await this.sql.query("SELECT count(*)::int4 AS open FROM task WHERE status IN ('queued', 'running', 'verifying')");
-        if (open >= 8) return;
+        if (open >= 4) return; // few, so that much happens to each
         await this.by('client', 'task_submit', Array.from({ length: 1 + below(2) }, () =>
             market.submitCall(client, source, { racers: 1 + below(4), expires_in_s: 15 + below(100), fee_bps: chance(0.5) ? 250 : 0 })));
     }
