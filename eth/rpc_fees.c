@@ -20,7 +20,7 @@ static int by_size(const void *a, const void *b)
 /* The median of what blocks with transactions took; 0 when all were empty. */
 static enum err_code middle(const json_t *rewards, uint64_t *out, struct err *err)
 {
-    uint64_t paid[BLOCKS];
+    uint64_t paid[BLOCKS] = {0};
     size_t blocks = json_array_size(rewards);
     size_t n = 0;
 

@@ -72,10 +72,12 @@ static enum err_code claim(struct relayer *r, struct bytes sender, int64_t low, 
     return rc;
 }
 
-static enum err_code find(struct relayer *r, struct bytes sender, int64_t low, int64_t high,
+/* The places below `ours` that nothing will use, lowest first. */
+static enum err_code find(struct relayer *r, const struct sql_chain_tx_list_row *ours, int64_t low,
                           const struct sql_lane_gap_row **out, size_t *n, struct err *err)
 {
-    struct sql_lane_gap in = {.sender = sender, .low = low, .high = high, .max = FILL_AT_ONCE};
+    struct sql_lane_gap in = {
+        .sender = ours->sender, .low = low, .high = ours->nonce, .max = FILL_AT_ONCE};
     const void *rows;
     enum err_code rc = db_run(r->db, SQL_LANE_GAP, &in, 1, r->arena, &rows, n, err);
 
@@ -105,7 +107,7 @@ enum err_code relayer_mend(struct relayer *r, const struct sql_chain_tx_list_row
     enum err_code rc = E_OK;
 
     if (!far && low < ours->nonce)
-        rc = find(r, ours->sender, low, ours->nonce, &rows, &n, err);
+        rc = find(r, ours, low, &rows, &n, err);
     if (rc != E_OK)
         return rc;
     if (!far && n == 0) {
