@@ -25,7 +25,7 @@ struct options {
 static const struct config_row rows[] = {
     {"DATABASE_URL", CONFIG_TEXT, NULL, 0, 0, true, CONFIG_AT(database_url), "PostgreSQL"},
     {"L1_RPC_URL", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(rpc_url),
-     "JSON-RPC endpoint of the chain"},
+     "JSON-RPC endpoints of the chain, one or several behind commas"},
     {"L1_CHAIN_ID", CONFIG_INT, NULL, 1, INT64_MAX, false, CONFIG_AT(chain_id),
      "chain id the node must have"},
     {"L1_VAULT", CONFIG_TEXT, NULL, 0, 0, false, CONFIG_AT(vault), "address of the Vault contract"},
