@@ -333,7 +333,10 @@ help:
 	@echo 'make lint   format, clang-tidy, cppcheck, floors, sizes, OpenAPI, shell'
 	@echo 'make format rewrite C sources in the house format'
 	@echo 'make bench  figures beside their references        make soak   load, settlement, reorgs in full'
+	@echo 'make bench-worker   the worker figures alone       make examples   sources to begin with'
 	@echo 'make fuzz   mutated input for the decoders     make test-containers   attacks on both runtimes'
+	@echo 'make kernels        the CUDA library (nvcc)         make gpu-check  it, on a real card'
 	@echo 'make test-guest     the same under cgroup v2 and systemd, also without root, in an emulated machine'
+	@echo 'make clean  remove $$(BUILD)'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
