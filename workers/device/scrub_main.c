@@ -182,5 +182,6 @@ int device_scrub_main(const char *uuid)
            "\"windows\":%zu,\"dirty_before\":%zu,\"dirty_after\":%zu,\"end\":%d}\n",
            uuid, r.total >> 20, r.free >> 20, r.scrubbed >> 20, r.windows, r.dirty_before,
            r.dirty_after, (int)end);
+    cuda_close(c);
     return end;
 }
