@@ -89,7 +89,7 @@ test('one player: the first valid response wins, until every edge but the exit h
     const seen = new Map();
     let left = ['all'];
     let moves = 0;
-    for (; moves < 400 || (left.length > 0 && moves < 20_000); moves++) {
+    for (; moves < 400 || (left.length > 0 && moves < 60_000); moves++) {
         const verdict = await player.move();
         verdict?.calls.forEach((call, i) => {
             assert.deepEqual(verdict.after[i], first_valid(verdict.before[i], call, verdict.now), `move ${moves}, ${JSON.stringify(call)} on ${JSON.stringify(verdict.before[i])}`);

@@ -52,7 +52,9 @@ export async function playground(sql) {
     return { market, client, source, providers, clock: { ms: Date.now() } };
 }
 
-const recent = '(SELECT id FROM task ORDER BY created_at DESC, id LIMIT 6)';
+// What is open and what was made lately: an open task that nobody looked at any more would stay, and four of them end the play.
+const recent = `(SELECT id FROM task WHERE status IN ('queued', 'running', 'verifying')
+    UNION (SELECT id FROM task ORDER BY created_at DESC, id LIMIT 6))`;
 
 export class Player {
     constructor(sql, ground, choose) {
