@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { encodeEventTopics, toHex } from 'viem';
-import { Stub } from '../relayer/stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 import { Ledger } from '../support/ledger.mjs';
 import { OGPU } from '../support/market.mjs';
 import { eventually } from '../support/stack.mjs';
@@ -13,7 +13,7 @@ let l, nodes, indexer, client;
 
 before(async () => {
     l = await Ledger.up();
-    nodes = await Promise.all([1, 2, 3].map(() => Stub.start(l.stack.env.L1_RPC_URL)));
+    nodes = await Promise.all([1, 2, 3].map(() => FaultyNode.start(l.stack.env.L1_RPC_URL)));
     indexer = l.indexer();
     client = await l.client();
     await l.stop(indexer);

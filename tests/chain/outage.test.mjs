@@ -3,7 +3,7 @@
 // is lost, and once a node is back the backlog is settled to the wei. OUTAGE_S says how long; make soak takes ten minutes.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Stub } from '../relayer/stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 import { UNIT } from '../support/ledger.mjs';
 import { OGPU } from '../support/market.mjs';
 import { eventually, sleep } from '../support/stack.mjs';
@@ -17,7 +17,7 @@ let l, node;
 
 before(async () => {
     l = await Traffic.up(24);
-    node = await Stub.start(l.stack.env.L1_RPC_URL);
+    node = await FaultyNode.start(l.stack.env.L1_RPC_URL);
     Object.assign(l.settings, { L1_RPC_URL: node.url, OGPU_FINALITY: `depth:${DEPTH}` });
     l.indexer();
     l.relayer();

@@ -11,7 +11,7 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Http, Provider, canonical, expect, idBytes, manifest, sha256 } from '../support/actors.mjs';
 import { Chain } from '../support/chain.mjs';
 import { SCORE_TYPES, bytes, closeEpoch, encodeEvent, eventsOf, hex, logRoot, rootOfPath, scoreValues } from '../support/epoch.mjs';
-import { Stub } from '../relayer/stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build, eventually, sleep } from '../support/stack.mjs';
 
@@ -234,7 +234,7 @@ test('tasks: each acceptance is proved to a stranger and to ogpu-verify', async 
 
 test('a batch inside its delay is not verified yet, a voided one is refuted: payout, score and task alike', async (t) => {
     const documents = { payout: `/v1/proofs/${good.master.address}`, score: `/v1/providers/${good.id}/reputation/proof`, task: `${won.at(-1).urls.self}/proof` };
-    const node = await Stub.start(stack.env.L1_RPC_URL);
+    const node = await FaultyNode.start(stack.env.L1_RPC_URL);
     t.after(() => node.stop());
     const ask = (kind, document) => new Promise((done) => {
         const child = spawn(join(build, 'bin', 'ogpu-verify'), [kind, '-', '--rpc', node.url, '--contract', stack.env.L1_SETTLEMENT]);

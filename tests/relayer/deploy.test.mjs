@@ -9,28 +9,28 @@ import { createTestClient, createWalletClient, getAddress, http, publicActions, 
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { deploy, deployment } from '../support/deploy.mjs';
 import { Stack, build, eventually } from '../support/stack.mjs';
-import { Stub } from './stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 
 const DAY = 86400;
 const abi = (name) => JSON.parse(readFileSync(join(build, 'contracts', `${name}.json`), 'utf8')).abi;
 const settlement = abi('Settlement');
 const deployer = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
-let stack, chain, stub, folder, env, transport;
+let stack, chain, node, folder, env, transport;
 
 before(async () => {
     stack = Stack.up('anvil');
     transport = http(stack.env.L1_RPC_URL);
     chain = createTestClient({ mode: 'anvil', transport, pollingInterval: 50, cacheTime: 0 }).extend(publicActions);
-    stub = await Stub.start(stack.env.L1_RPC_URL);
+    node = await FaultyNode.start(stack.env.L1_RPC_URL);
 });
 after(async () => {
-    await stub?.stop();
+    await node?.stop();
     await stack?.down();
 });
 beforeEach(() => {
     folder = mkdtempSync(join(stack.run, 'deploy-'));
     env = deployment(folder, { L1_RPC_URL: stack.env.L1_RPC_URL });
-    stub.misbehave(null);
+    node.misbehave(null);
 });
 
 const nonce = () => chain.getTransactionCount({ address: deployer });
@@ -139,16 +139,16 @@ async function interrupted(over) {
     let child;
     const over_with = deploy({ ...env, ...over }, [], (c) => { child = c; });
     const rec = await eventually(() => JSON.parse(readFileSync(env.OGPU_RECORD, 'utf8')), 'the record');
-    await eventually(() => stub.count('eth_sendRawTransaction') > 0, 'sent');
+    await eventually(() => node.count('eth_sendRawTransaction') > 0, 'sent');
     child.kill('SIGKILL');
     await over_with;
     return rec;
 }
 
 test('killed after signing, heard by no node: the next run sends the same bytes', async () => {
-    stub.misbehave(({ method }) => (method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'no' } } : null));
+    node.misbehave(({ method }) => (method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'no' } } : null));
     const before = await nonce();
-    const rec = await interrupted({ L1_RPC_URL: stub.url });
+    const rec = await interrupted({ L1_RPC_URL: node.url });
     assert.deepEqual([rec.final, rec.transactions.length], [false, 1]);
     assert.equal(await nonce(), before);
     assert.equal((await good({}, ['--dry-run'])).final, false);
@@ -159,8 +159,8 @@ test('killed after signing, heard by no node: the next run sends the same bytes'
 });
 
 test('a nonce that went to somebody else is said, and nothing is made twice', async () => {
-    stub.misbehave(({ method }) => (method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'no' } } : null));
-    await interrupted({ L1_RPC_URL: stub.url });
+    node.misbehave(({ method }) => (method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'no' } } : null));
+    await interrupted({ L1_RPC_URL: node.url });
     const key = readFileSync(env.OGPU_DEPLOYER_KEY_FILE, 'utf8');
     const hash = await createWalletClient({ account: privateKeyToAccount(`0x${key}`), transport }).sendTransaction({ to: deployer, value: 0n, chain: null });
     await chain.waitForTransactionReceipt({ hash });

@@ -6,7 +6,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { createWalletClient, toHex } from 'viem';
 import { eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
-import { Stub } from './stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 
 const DEPTH = 3;
 let lane, node, stranger, relayer;
@@ -17,7 +17,7 @@ before(async () => {
     lane.finality.OGPU_FINALITY = lane.env.OGPU_FINALITY = `depth:${DEPTH}`;
     await lane.end(lane.indexer);
     lane.indexer = lane.stack.start('ogpu-indexer', lane.finality);
-    node = await Stub.start(lane.stack.env.L1_RPC_URL);
+    node = await FaultyNode.start(lane.stack.env.L1_RPC_URL);
     lane.env.L1_RPC_URL = node.url;
     stranger = createWalletClient({ account: lane.settler, chain: lane.chain.chain, transport: lane.chain.transport });
 });

@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { createWalletClient, toHex } from 'viem';
 import { eventually, sleep } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
-import { Stub } from './stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 
 const CAP = 1_000_000n; // units a day: one coin
 let lane, relayer, stranger;
@@ -106,7 +106,7 @@ test('a hundredfold base fee: raised in steps to the cap and not beyond; mined w
 
 test('a hundredfold base fee where others tip nearly the cap: the tip leaves room, so the fee follows the market', async () => {
     const gwei = 10n ** 9n;
-    const node = await Stub.start(lane.stack.env.L1_RPC_URL);
+    const node = await FaultyNode.start(lane.stack.env.L1_RPC_URL);
     node.misbehave(async ({ method, call }) => {
         const out = await call();
         if (method === 'eth_feeHistory') {

@@ -5,14 +5,14 @@ import { after, afterEach, before, test } from 'node:test';
 import { toHex } from 'viem';
 import { eventually } from '../support/stack.mjs';
 import { Lane } from './lane.mjs';
-import { Stub, dialects } from './stub.mjs';
+import { FaultyNode, dialects } from '../support/faulty_node.mjs';
 
 let lane, one, two, relayer;
 
 before(async () => {
     lane = await Lane.up();
-    one = await Stub.start(lane.stack.env.L1_RPC_URL);
-    two = await Stub.start(lane.stack.env.L1_RPC_URL);
+    one = await FaultyNode.start(lane.stack.env.L1_RPC_URL);
+    two = await FaultyNode.start(lane.stack.env.L1_RPC_URL);
 });
 after(async () => {
     await lane?.down();

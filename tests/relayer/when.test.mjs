@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { toHex } from 'viem';
 import { eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
-import { Stub } from './stub.mjs';
+import { FaultyNode } from '../support/faulty_node.mjs';
 
 const UNIT = 10n ** 12n;
 const GWEI = 10n ** 9n;
@@ -14,7 +14,7 @@ let lane, node, relayer;
 
 before(async () => {
     lane = await Lane.up();
-    node = await Stub.start(lane.stack.env.L1_RPC_URL);
+    node = await FaultyNode.start(lane.stack.env.L1_RPC_URL);
 });
 after(async () => {
     await lane?.down();

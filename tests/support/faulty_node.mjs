@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 
 const answer = (id, body) => JSON.stringify({ jsonrpc: '2.0', id, ...body });
 
-export class Stub {
+export class FaultyNode {
     /** @param {string} upstream the real node's URL */
     static async start(upstream) {
-        const s = new Stub();
+        const s = new FaultyNode();
         s.upstream = upstream;
         s.calls = [];
         s.rule = null;
