@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { start_driver } from '../eth/driver.mjs';
-import { Player, chooser, limits, playground } from '../support/play.mjs';
+import { Player, limits, playground } from '../support/play.mjs';
 import { withPostgres } from '../support/postgres.mjs';
+import { seeded } from '../support/random_body.mjs';
 import { Sql } from '../support/sql.mjs';
 
 const seed = Number(process.env.PLAY_SEED ?? randomInt(2 ** 31));
@@ -85,7 +86,7 @@ function first_valid(task, { response, passed, wait_s, attempts_max }, now) {
 }
 
 test('one player: the first valid response wins, until every edge but the exit has been made', async () => {
-    const player = new Player(sql, ground, chooser(seed));
+    const player = new Player(sql, ground, seeded(seed));
     const seen = new Map();
     let left = ['all'];
     let moves = 0;
@@ -108,7 +109,7 @@ test('four players at once make no other change', async () => {
     const connections = await Promise.all([1, 2, 3, 4].map(() => Sql.open(pgserver.url)));
     try {
         await Promise.all(connections.map(async (s, i) => {
-            const player = new Player(s, ground, chooser(seed + 1 + i));
+            const player = new Player(s, ground, seeded(seed + 1 + i));
             for (let move = 0; move < 150; move++) await player.move();
         }));
     } finally {
@@ -120,7 +121,7 @@ test('four players at once make no other change', async () => {
 
 test('an exit makes the edges that are left, and none besides', async () => {
     const { market, client, source, providers } = ground;
-    const player = new Player(sql, ground, chooser(seed));
+    const player = new Player(sql, ground, seeded(seed));
     await player.by('client', 'task_submit', []); // as whom, and at the playground's time
     const tasks = [];
     for (let i = 0; i < 3; i++) tasks.push(await market.submit(client, source));

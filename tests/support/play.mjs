@@ -8,19 +8,6 @@ const nobody = '00000000-0000-0000-0000-000000000000';
 
 export const limits = { wait_s: 10, attempts_max: 2 };
 
-/** A repeatable choice: mulberry32. */
-export function chooser(seed) {
-    let a = seed >>> 0;
-    const next = () => {
-        a = (a + 0x6D2B79F5) >>> 0;
-        let t = Math.imul(a ^ (a >>> 15), a | 1);
-        t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-        return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-    };
-    const below = (n) => Math.floor(next() * n);
-    return { below, chance: (p) => next() < p, of: (list) => list[below(list.length)] };
-}
-
 // What a task still has is read at COMMIT, when all of the transaction is there and its row is still locked.
 const notes = `
     CREATE TABLE note_task (no int8 GENERATED ALWAYS AS IDENTITY, tx xid8, actor text, task uuid, version int4, from_status text, to_status text, failures int4, rest text);
@@ -108,7 +95,7 @@ export class Player {
     async claim() {
         const { market, providers } = this.ground;
         await this.by('provider', 'attempt_open', (await this.tasks()).map(({ task }) =>
-            market.openCall({ id: task }, this.choose.of(providers), { lease_s: this.choose.chance(0.4) ? 300 : 5 + this.choose.below(40) })));
+            market.openCall({ id: task }, this.choose.pick(providers), { lease_s: this.choose.chance(0.4) ? 300 : 5 + this.choose.below(40) })));
     }
 
     async respond() {
@@ -144,7 +131,7 @@ export class Player {
     }
 
     async end(actor, hows) {
-        const how = this.choose.of(hows);
+        const how = this.choose.pick(hows);
         await this.by(actor, 'attempt_end', (await this.attempts(how === 'lapsed' ? 'lease_until <= ogpu_now()' : 'true')).map(({ id, provider }) =>
             ({ id, provider: actor === 'keeper' ? nobody : provider, how, code: 'oom', message: 'out of memory', attempts_max: limits.attempts_max })));
     }
@@ -162,7 +149,7 @@ export class Player {
             [6, () => { this.ground.clock.ms += this.choose.below(12_000); }],
         ];
         // Moods: for a while one thing is done much and another not at all, so that what is rare in a mixture happens too.
-        if (this.moved++ % 30 === 0) this.mood = moves.map(() => this.choose.of([0, 1, 1, 3]));
+        if (this.moved++ % 30 === 0) this.mood = moves.map(() => this.choose.pick([0, 1, 1, 3]));
         const weights = moves.map(([weight], i) => weight * this.mood[i]);
         let at = this.choose.below(1 + weights.reduce((sum, weight) => sum + weight, 0));
         return moves[weights.findIndex((weight) => (at -= weight) < 0)]?.[1]();
