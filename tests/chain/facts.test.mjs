@@ -32,13 +32,7 @@ const units = (wei) => wei / UNIT;
 const batches = () => l.sql.query('SELECT epoch, state, increase_units FROM batch ORDER BY epoch');
 
 async function voucher(earned) {
-    const deadline = BigInt(2 ** 40);
-    const signature = await l.role('signer').signTypedData({
-        domain: { name: 'OpenGPU Gateway', version: '1', chainId: l.chain.chain.id, verifyingContract: l.chain.settlement.address },
-        types: { Voucher: [{ name: 'id', type: 'uint32' }, { name: 'earned', type: 'uint48' }, { name: 'deadline', type: 'uint64' }] },
-        primaryType: 'Voucher', message: { id: one.chainId, earned: Number(earned), deadline },
-    });
-    await l.settlement(stranger.wallet, 'postVoucher', [one.chainId, Number(earned), deadline, signature]);
+    await l.postVoucher(stranger, one, earned);
     await l.pass(DELAY);
     await l.settlement(stranger.wallet, 'claimVoucher', [one.chainId, Number(earned)]);
 }

@@ -23,17 +23,8 @@ before(async () => {
 after(() => l?.down());
 
 const earn = (wei) => l.earn(client, source, one, wei);
+const post = (earned) => l.postVoucher(stranger, one, earned);
 const noted = (kind) => l.sql.query('SELECT units, tx_hash FROM chain_event WHERE kind = $1 ORDER BY log_index', [kind]);
-
-async function post(earned) {
-    const deadline = BigInt(2 ** 40);
-    const signature = await l.role('signer').signTypedData({
-        domain: { name: 'OpenGPU Gateway', version: '1', chainId: l.chain.chain.id, verifyingContract: l.chain.settlement.address },
-        types: { Voucher: [{ name: 'id', type: 'uint32' }, { name: 'earned', type: 'uint48' }, { name: 'deadline', type: 'uint64' }] },
-        primaryType: 'Voucher', message: { id: one.chainId, earned: Number(earned), deadline },
-    });
-    await l.settlement(stranger.wallet, 'postVoucher', [one.chainId, Number(earned), deadline, signature]);
-}
 
 test('three batches are voided in one transaction: all goes back, and is settled again', async () => {
     const relayer = l.relayer();

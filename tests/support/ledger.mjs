@@ -61,6 +61,17 @@ export class Ledger {
         return this.chain.send(wallet, this.chain.settlement, name, args);
     }
 
+    /** A stranger posts a voucher of the signer's for all that a provider has earned so far. @param {bigint} earned units */
+    async postVoucher(stranger, provider, earned) {
+        const deadline = BigInt(2 ** 40);
+        const signature = await this.role('signer').signTypedData({
+            domain: { name: 'OpenGPU Gateway', version: '1', chainId: this.chain.chain.id, verifyingContract: this.chain.settlement.address },
+            types: { Voucher: [{ name: 'id', type: 'uint32' }, { name: 'earned', type: 'uint48' }, { name: 'deadline', type: 'uint64' }] },
+            primaryType: 'Voucher', message: { id: provider.chainId, earned: Number(earned), deadline },
+        });
+        await this.settlement(stranger.wallet, 'postVoucher', [provider.chainId, Number(earned), deadline, signature]);
+    }
+
     /** What the admin may do: announced, waited for (OGPU_ADMIN_DELAY_S), carried out. */
     async admin(contract, functionName, args) {
         const lock = { address: await this.read('admin'), abi: timelock };
