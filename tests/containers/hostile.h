@@ -2,6 +2,8 @@
 #ifndef TESTS_CONTAINERS_HOSTILE_H
 #define TESTS_CONTAINERS_HOSTILE_H
 
+#include <stddef.h>
+
 /*
  * A source that tries everything a source must not be able to do, and tells as JSON what came of
  * it. It holds no secret trick: each attempt is what an attacker would write down first.
@@ -31,6 +33,19 @@ void stand(void);
 
 /** Signals at everybody. */
 void signals(void);
+
+/** Where the supervisor listens for callbacks. */
+#define CALLBACK_PORT 20000
+
+/** A TCP connection to a port of the container's own. @return it, or -errno */
+int dial(int port);
+
+/** All of it. @return 0 when nobody reads any more */
+int say(int fd, const char *text, size_t n);
+
+/** One callback to the supervisor. @path without its slash @return the status that came back, 0 for
+ * none */
+int call_back(const char *method, const char *path, const char *body);
 
 /** Ways out over the network. */
 void network(void);

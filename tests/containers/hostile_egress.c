@@ -2,9 +2,6 @@
 /* What a source may do to the proxy that is its only network. */
 #include "hostile.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,29 +11,6 @@
 #define PROXY_PORT 3128
 #define HEARD_MAX  4096
 #define MANY_MAX   128
-
-/* @return a connection, or -errno */
-static int call_proxy(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(PROXY_PORT)};
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-        return -errno;
-    return fd;
-}
-
-static int say(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return 0;
-        p += sent;
-        n -= (size_t)sent;
-    }
-    return 1;
-}
 
 /* All that comes until the end; the first of it is kept. */
 static void hear(int fd, char *kept)
@@ -71,7 +45,7 @@ static void tell_answer(int i, int fd)
 static void ask(int n, char **requests)
 {
     for (int i = 0; i < n; i++) {
-        int fd = call_proxy();
+        int fd = dial(PROXY_PORT);
         if (fd >= 0)
             say(fd, requests[i], strlen(requests[i]));
         tell_answer(i, fd);
@@ -85,7 +59,7 @@ static void ask_many(int n, const char *request)
     int fds[MANY_MAX];
     long good = 0;
     for (int i = 0; i < n && i < MANY_MAX; i++)
-        fds[i] = call_proxy();
+        fds[i] = dial(PROXY_PORT);
     for (int i = 0; i < n && i < MANY_MAX; i++)
         say(fds[i], request, strlen(request));
     for (int i = 0; i < n && i < MANY_MAX; i++) {
@@ -99,7 +73,7 @@ static void ask_many(int n, const char *request)
 static void ask_without_end(unsigned pause_us)
 {
     static const char line[] = "X-More: and more and more\r\n";
-    int fd = call_proxy();
+    int fd = dial(PROXY_PORT);
     say(fd, "GET http://mirror.egress.test/ HTTP/1.1\r\n", 41);
     for (int i = 0; i < 4000 && say(fd, line, pause_us ? 1 : sizeof(line) - 1); i++) {
         if (pause_us)
@@ -113,7 +87,7 @@ static void push(const char *request, long bytes)
 {
     char answer[128];
     char block[4096];
-    int fd = call_proxy();
+    int fd = dial(PROXY_PORT);
     say(fd, request, strlen(request));
     ssize_t n = recv(fd, answer, sizeof(answer) - 1, 0);
     answer[n > 0 ? n : 0] = '\0';

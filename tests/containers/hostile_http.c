@@ -12,42 +12,6 @@
 
 static char task[64];
 
-static int say(int fd, const char *text, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = send(fd, text, n, MSG_NOSIGNAL);
-        if (done <= 0)
-            return 0;
-        text += done;
-        n -= (size_t)done;
-    }
-    return 1;
-}
-
-static int caller(void)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(20000)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 ? fd : -1;
-}
-
-/* One callback. @return the status that came back, 0 for none */
-static int call_back(const char *method, const char *path, const char *body)
-{
-    char head[256];
-    char reply[64] = "";
-    int fd = caller();
-    int n =
-        snprintf(head, sizeof(head), "%s /%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
-                 method, path, strlen(body));
-    if (fd < 0 || !say(fd, head, (size_t)n) || !say(fd, body, strlen(body)))
-        return 0;
-    ssize_t got = recv(fd, reply, sizeof(reply) - 1, 0);
-    close(fd);
-    return got > 12 ? atoi(reply + 9) : 0;
-}
-
 /* Accept the run request, remember its task, answer with this status. */
 static void take_run(int listener, const char *status)
 {
@@ -92,7 +56,7 @@ static void large_callback(void)
 static void chunked_callback(void)
 {
     char head[256];
-    int fd = caller();
+    int fd = dial(CALLBACK_PORT);
     int n = snprintf(
         head, sizeof(head),
         "POST /%s HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n", task);
@@ -108,7 +72,7 @@ static void chunked_callback(void)
 static void crowd(void)
 {
     for (int i = 0; i < 20; i++)
-        caller();
+        dial(CALLBACK_PORT);
     usleep(200000);
 }
 

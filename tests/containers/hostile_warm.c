@@ -17,25 +17,6 @@
 static char request[65536];
 static char task[64];
 
-static int call_back(const char *path, const char *body)
-{
-    char head[256];
-    char reply[64] = "";
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(20000)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int n =
-        snprintf(head, sizeof(head), "POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
-                 path, strlen(body));
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
-        send(fd, head, (size_t)n, MSG_NOSIGNAL) != n ||
-        send(fd, body, strlen(body), MSG_NOSIGNAL) != (ssize_t)strlen(body))
-        n = 0;
-    ssize_t got = n ? recv(fd, reply, sizeof(reply) - 1, 0) : 0;
-    close(fd);
-    return got > 12 ? atoi(reply + 9) : 0;
-}
-
 static int asked(const char *what)
 {
     char text[64];
@@ -108,14 +89,14 @@ static int serve_one(int listener, int served)
     if (asked("hold"))
         hold(24);
     if (asked("other"))
-        call_back(before[0] ? before : "0x00", "{\"late\":true}");
+        call_back("POST", before[0] ? before : "0x00", "{\"late\":true}");
     snprintf(body, sizeof(body), "{\"served\":%d,\"tmp\":%d,\"out\":%d}", served, files_in("/tmp"),
              files_in("/out"));
     leave("/tmp/left");
     leave("/out/left.txt");
     if (asked("stop"))
         close(listener);
-    call_back(task, body);
+    call_back("POST", task, body);
     return asked("leave") ? 5 : 0;
 }
 

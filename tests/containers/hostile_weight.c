@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Services that want whoever reads their callbacks to hold much memory. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,26 +15,12 @@
 
 static char block[MIB];
 
-static int say(int fd, const char *text, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = send(fd, text, n, MSG_NOSIGNAL);
-        if (done <= 0)
-            return 0;
-        text += done;
-        n -= (size_t)done;
-    }
-    return 1;
-}
-
 /* A connection to the callback, its head said. @length  what it says of its body */
 static int begin(const char *path, size_t length)
 {
     char head[256];
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(20000)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+    int fd = dial(CALLBACK_PORT);
+    if (fd < 0)
         _exit(5);
     int n = snprintf(head, sizeof(head),
                      "POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", path, length);
@@ -71,16 +55,6 @@ static void bodies(const char *path, size_t length, int mib)
         close(fds[i]);
 }
 
-static void call_back(const char *path, const char *body)
-{
-    char reply[64];
-    int fd = begin(path, strlen(body));
-    say(fd, body, strlen(body));
-    while (recv(fd, reply, sizeof(reply), 0) > 0)
-        ;
-    close(fd);
-}
-
 /* JSON that is small as text and large as what most readers make of it. */
 static char *many_objects(size_t size)
 {
@@ -109,10 +83,10 @@ int serve_heavily(const char *what, const char *task)
         while (say(fd, block, sizeof(block)))
             ;
     } else if (strcmp(what, "heavy-objects") == 0) {
-        call_back(task, many_objects((size_t)15 * MIB));
+        call_back("POST", task, many_objects((size_t)15 * MIB));
     } else {
         return 0;
     }
-    call_back(task, "{\"heavy\":true}");
+    call_back("POST", task, "{\"heavy\":true}");
     return 1;
 }
