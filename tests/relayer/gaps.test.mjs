@@ -2,7 +2,7 @@
 // Counts that are told and taken back: by a node that lies, or by a reorganisation that takes a stranger's transaction with it. No
 // lane waits for ever for a nonce that nobody will use, whenever the relayer is killed on the way, and nothing is paid twice.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { createWalletClient, toHex } from 'viem';
 import { eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
@@ -25,6 +25,7 @@ after(async () => {
     await lane?.down();
     await node?.stop();
 });
+beforeEach(() => lane.begin());
 afterEach(async () => {
     if (relayer) {
         await lane.end(relayer);
@@ -39,7 +40,6 @@ const start = (env) => {
 };
 const mining = (on) => lane.chain.node.setIntervalMining({ interval: on ? 1 : 0 });
 const mined = async () => BigInt(await lane.chain.public.getTransactionCount({ address: lane.settler.address }));
-const newest = () => lane.sql.query('SELECT t.* FROM chain_tx t WHERE batch_id = (SELECT id FROM batch ORDER BY epoch DESC LIMIT 1) ORDER BY created_at DESC');
 const lanes = async () => Object.fromEntries((await lane.sql.query('SELECT state, count(*) AS n FROM chain_nonce GROUP BY 1')).map((r) => [r.state, r.n]));
 const alarms = (name) => lane.log().split(`"alarm","name":"${name}"`).length - 1;
 
@@ -59,7 +59,7 @@ async function misled(begin) {
     const at = await mined();
     await lane.earn(OGPU / 1000n);
     const child = begin();
-    await eventually(async () => (await newest())[0]?.nonce === at + 5n, 'signed where the node said');
+    await eventually(async () => (await lane.newest())[0]?.nonce === at + 5n, 'signed where the node said');
     lying = false;
     return { at, child };
 }
@@ -72,7 +72,7 @@ test('a node that once counts five too many: nothing is signed for it, and no pl
     start();
     await lane.settled();
     assert.equal(lies < 1, true, 'it was asked');
-    assert.equal((await newest())[0].nonce, at);
+    assert.equal((await lane.newest())[0].nonce, at);
     assert.deepEqual(await lanes(), { ours: at + 1n });
 });
 
@@ -87,7 +87,7 @@ test('a count that no key has is not believed, nor written down', async () => {
     assert.equal(lane.log().includes('not to be believed'), true);
     assert.deepEqual(await lanes(), before);
     await lane.settled();
-    assert.equal((await newest())[0].nonce, at);
+    assert.equal((await lane.newest())[0].nonce, at);
 });
 
 test('a stranger\'s transaction is mined, waited for, and taken out by a reorganisation: its nonce is ours', async () => {
@@ -102,12 +102,12 @@ test('a stranger\'s transaction is mined, waited for, and taken out by a reorgan
     const before = waits();
     start();
     await eventually(() => waits() > before + 2, 'it waits');
-    assert.deepEqual(await newest(), []);
+    assert.deepEqual(await lane.newest(), []);
     await lane.chain.public.request({ method: 'anvil_reorg', params: [1, []] });
     assert.equal(await mined(), at);
     await mining(true);
     await lane.settled();
-    assert.equal((await newest())[0].nonce, at);
+    assert.equal((await lane.newest())[0].nonce, at);
     assert.equal((await lanes()).foreign, undefined);
 });
 
@@ -115,7 +115,7 @@ test('what a node said of final blocks too, and takes back: the places below are
     const { at } = await misled(start);
     await lane.settled();
     assert.equal(await mined(), at + 6n);
-    assert.equal((await newest()).filter((t) => t.state === 'final').length, 1);
+    assert.equal((await lane.newest()).filter((t) => t.state === 'final').length, 1);
     assert.equal((await lanes()).filler, 5n);
     assert.ok(alarms('nonce_gap') > 0);
 });
@@ -137,7 +137,7 @@ test('a nonce of ours that a node said was a stranger\'s: the batch has two then
     const at = await mined();
     await lane.earn(OGPU / 1000n);
     node.misbehave(async ({ method, call }) => {
-        const more = (await newest()).length > 0 ? 5n : 0n;
+        const more = (await lane.newest()).length > 0 ? 5n : 0n;
         switch (deaf && method) {
         case 'eth_sendRawTransaction':
             return { error: { code: -32000, message: 'txpool is full' } };
@@ -148,13 +148,13 @@ test('a nonce of ours that a node said was a stranger\'s: the batch has two then
         }
     });
     start();
-    await eventually(async () => (await newest())[0]?.nonce === at + 5n, 'signed a second time');
+    await eventually(async () => (await lane.newest())[0]?.nonce === at + 5n, 'signed a second time');
     deaf = false;
     await lane.settled();
-    const nonces = (await newest()).map((t) => t.nonce).sort((a, b) => Number(a - b));
+    const nonces = (await lane.newest()).map((t) => t.nonce).sort((a, b) => Number(a - b));
     assert.deepEqual(nonces, [at, at + 5n]);
     await lane.earn(OGPU / 1000n);
     await lane.settled();
-    assert.equal((await newest())[0].nonce, at + 6n, 'the lane goes on behind both');
+    assert.equal((await lane.newest())[0].nonce, at + 6n, 'the lane goes on behind both');
     assert.equal(alarms('reverted'), 0);
 });

@@ -66,6 +66,16 @@ export class Lane {
         return this.m.earn(this.client, this.source, provider, { reward: String(reward) });
     }
 
+    /** newest() knows no batch from before this. */
+    async begin() {
+        [{ epoch: this.since }] = await this.sql.query('SELECT COALESCE(max(epoch), 0) AS epoch FROM batch');
+    }
+
+    /** The transactions of the newest batch since begin(), the newest first. A finished batch keeps the offers that were outbid: an older one's would pass for this one's. */
+    newest() {
+        return this.sql.query('SELECT t.* FROM chain_tx t WHERE batch_id = (SELECT id FROM batch WHERE epoch > $1 ORDER BY epoch DESC LIMIT 1) ORDER BY created_at DESC', [this.since]);
+    }
+
     relayer(env = {}) {
         return this.stack.start('ogpu-relayer', { ...this.env, ...env });
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The lane under pressure: strangers at the key, fees that explode, a budget, and payouts that the contract refuses.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { createWalletClient, toHex } from 'viem';
 import { eventually, sleep } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
@@ -15,6 +15,7 @@ before(async () => {
     stranger = createWalletClient({ account: lane.settler, chain: lane.chain.chain, transport: lane.chain.transport });
 });
 after(() => lane?.down());
+beforeEach(() => lane.begin());
 afterEach(async () => {
     if (relayer) {
         await lane.end(relayer);
@@ -27,7 +28,6 @@ const start = (env) => {
     relayer = lane.relayer(env);
 };
 const alarm = (name) => eventually(() => lane.log().includes(`"alarm","name":"${name}"`), `alarm ${name}`);
-const newest = async () => lane.sql.query('SELECT t.* FROM chain_tx t WHERE batch_id = (SELECT id FROM batch ORDER BY epoch DESC LIMIT 1) ORDER BY created_at DESC');
 const mining = (on) => lane.chain.node.setIntervalMining({ interval: on ? 1 : 0 });
 const self = (over = {}) => stranger.sendTransaction({ to: lane.settler.address, value: 0n, ...over });
 
@@ -55,13 +55,14 @@ test('payouts that the contract refuses are parked, and never block the rest; pu
 });
 
 test('a key that somebody else uses: an alarm, the next free nonce, no gap', async () => {
+    const mined = async () => BigInt(await lane.chain.public.getTransactionCount({ address: lane.settler.address }));
+    const theirs = await mined();
     await self();
-    await eventually(async () => (await lane.chain.public.getTransactionCount({ address: lane.settler.address })) > Number((await newest())[0].nonce) + 1, 'the stranger is mined');
-    const before = (await newest())[0].nonce;
+    await eventually(async () => await mined() > theirs, 'the stranger is mined');
     start();
     await lane.earn(OGPU / 1000n);
     await lane.settled();
-    assert.equal((await newest())[0].nonce, before + 2n);
+    assert.equal((await lane.newest())[0].nonce, theirs + 1n);
     await alarm('stranger');
 });
 
@@ -69,16 +70,16 @@ test('a transaction of ours that a stranger overtakes gets another nonce, once t
     await mining(false);
     start();
     await lane.earn(OGPU / 1000n);
-    const [ours] = await eventually(async () => { const t = await newest(); return t.length > 0 && t[0].state === 'sent' && t; }, 'ours is sent');
+    const [ours] = await eventually(async () => { const t = await lane.newest(); return t.length > 0 && t[0].state === 'sent' && t; }, 'ours is sent');
     await lane.end(relayer, 'SIGKILL');
     await lane.chain.node.dropTransaction({ hash: `0x${ours.hash.toString('hex')}` });
     await self({ nonce: Number(ours.nonce), gas: 21000n });
     await lane.chain.node.mine({ blocks: 1 });
     start();
-    await eventually(async () => (await newest())[0].nonce > ours.nonce, 'another nonce');
+    await eventually(async () => (await lane.newest())[0].nonce > ours.nonce, 'another nonce');
     await mining(true);
     await lane.settled();
-    assert.equal((await newest())[0].nonce, ours.nonce + 1n);
+    assert.equal((await lane.newest())[0].nonce, ours.nonce + 1n);
 });
 
 test('a hundredfold base fee: raised in steps to the cap and not beyond; mined when the market comes down', async () => {
@@ -90,7 +91,7 @@ test('a hundredfold base fee: raised in steps to the cap and not beyond; mined w
     start({ OGPU_BUMP_S: '1', OGPU_MAX_FEE_GWEI: String(cap), OGPU_MAX_TIP_GWEI: String(cap) });
     await lane.earn(OGPU / 1000n);
     await alarm('fee_cap');
-    const fees = (await newest()).map((t) => BigInt(t.max_fee)).reverse();
+    const fees = (await lane.newest()).map((t) => BigInt(t.max_fee)).reverse();
     assert.ok(fees.length > 0 && fees.every((f) => f <= cap * 10n ** 9n), String(fees));
     for (let i = 1; i < fees.length; i++) {
         assert.ok(fees[i] * 8n >= fees[i - 1] * 9n, 'at least one eighth more');
@@ -99,7 +100,7 @@ test('a hundredfold base fee: raised in steps to the cap and not beyond; mined w
     await lane.chain.node.mine({ blocks: 1 });
     await mining(true);
     await lane.settled();
-    const txs = await newest();
+    const txs = await lane.newest();
     assert.equal(txs.filter((t) => t.state === 'final').length, 1);
     assert.equal(new Set(txs.map((t) => t.nonce)).size, 1);
 });
@@ -117,11 +118,11 @@ test('a hundredfold base fee where others tip nearly the cap: the tip leaves roo
     await mining(false);
     start({ L1_RPC_URL: node.url, OGPU_BUMP_S: '1', OGPU_MAX_FEE_GWEI: '500', OGPU_MAX_TIP_GWEI: '20' });
     await lane.earn(OGPU / 1000n);
-    await eventually(async () => (await newest())[0]?.state === 'sent', 'sent');
+    await eventually(async () => (await lane.newest())[0]?.state === 'sent', 'sent');
     await lane.chain.node.setNextBlockBaseFeePerGas({ baseFeePerGas: 100n * gwei });
     await lane.chain.node.mine({ blocks: 1 });
-    await eventually(async () => BigInt((await newest())[0].max_fee) > 150n * gwei, 'the fee follows');
-    assert.ok((await newest()).every((t) => BigInt(t.tip) <= 20n * gwei));
+    await eventually(async () => BigInt((await lane.newest())[0].max_fee) > 150n * gwei, 'the fee follows');
+    assert.ok((await lane.newest()).every((t) => BigInt(t.tip) <= 20n * gwei));
     await mining(true);
     await lane.settled();
     await lane.end(relayer);
@@ -135,14 +136,14 @@ test('the first offer was too low: its replacement is mined, and the first one i
     await mining(false);
     start({ OGPU_BUMP_S: '1' });
     await lane.earn(OGPU / 1000n);
-    await eventually(async () => (await newest())[0]?.state === 'sent', 'sent');
-    const [first] = (await newest()).slice(-1);
+    await eventually(async () => (await lane.newest())[0]?.state === 'sent', 'sent');
+    const [first] = (await lane.newest()).slice(-1);
     await lane.chain.node.setNextBlockBaseFeePerGas({ baseFeePerGas: BigInt(first.max_fee) * 2n });
     await lane.chain.node.mine({ blocks: 1 });
-    await eventually(async () => BigInt((await newest())[0].max_fee) > BigInt(first.max_fee) * 2n, 'replaced');
+    await eventually(async () => BigInt((await lane.newest())[0].max_fee) > BigInt(first.max_fee) * 2n, 'replaced');
     await mining(true);
     await lane.settled();
-    assert.equal((await newest()).find((t) => t.hash.equals(first.hash)).state, 'sent');
+    assert.equal((await lane.newest()).find((t) => t.hash.equals(first.hash)).state, 'sent');
 });
 
 test('a used gas budget stops signing with an alarm, and the next day goes on', async () => {
@@ -151,7 +152,7 @@ test('a used gas budget stops signing with an alarm, and the next day goes on', 
     await lane.earn(OGPU / 1000n);
     await alarm('gas_budget');
     await sleep(1000);
-    assert.deepEqual(await newest(), []);
+    assert.deepEqual(await lane.newest(), []);
     await lane.end(relayer);
     // Room for one batch, not for two.
     const price = 2n * (await lane.chain.public.getBlock()).baseFeePerGas + 10n ** 9n;
@@ -162,7 +163,7 @@ test('a used gas budget stops signing with an alarm, and the next day goes on', 
     start({ OGPU_GAS_BUDGET_WEI: String(BigInt(spent) + 100_000n) });
     await lane.earn(OGPU / 1000n);
     await eventually(() => lane.log().split('"alarm","name":"gas_budget"').length === 3, 'the alarm again');
-    assert.deepEqual(await newest(), []);
+    assert.deepEqual(await lane.newest(), []);
     await lane.end(relayer);
     await lane.sql.query("UPDATE chain_tx SET updated_at = updated_at - interval '1 day'");
     start({ OGPU_GAS_BUDGET_WEI: String(300_000n * price) });
