@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createTestClient, http, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Chain } from '../support/chain.mjs';
 import { deployed } from '../support/deploy.mjs';
+import { freePort } from '../support/free_port.mjs';
 import { Ledger } from '../support/ledger.mjs';
 import { Market, OGPU } from '../support/market.mjs';
 import { Sql, root } from '../support/sql.mjs';
@@ -18,13 +18,6 @@ import { Stack, eventually } from '../support/stack.mjs';
 
 const l = new Ledger();
 let node, client, source, one;
-
-const freePort = () => new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = s.address();
-        s.close(() => done(port));
-    });
-});
 
 /** `hardhat node` in a folder of its own. */
 async function startHardhat(folder, url) {

@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
-import { createServer as reserve } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { verifyTypedData } from 'viem';
 import { Machine, card, probe, probeManifest } from '../device/support.mjs';
 import { expect } from '../support/actors.mjs';
+import { freePort } from '../support/free_port.mjs';
 import { typed } from '../support/rates.mjs';
 import { eventually } from '../support/stack.mjs';
 import { Market } from '../worker/market.mjs';
@@ -28,10 +28,6 @@ after(async () => {
 
 const small = (changes) => card(0, { memory_mb: 1, ...changes });
 const unprovable = () => card(128, { environment: 'amd', uuid: `AMD-${Date.now()}` });
-const freePort = () => new Promise((done) => {
-    const s = reserve().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
-});
-
 /** A worker with these cards; `env` beside the usual. */
 async function hire(cards, { sources = [], env = {} } = {}) {
     const machine = new Machine(cards);

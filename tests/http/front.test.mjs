@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { freePort } from '../support/free_port.mjs';
 import { ask, counters, json, Probe, request, sleep, start } from './probe.mjs';
 import { bodies, shapes, smuggled } from './shapes.mjs';
 
@@ -16,18 +16,9 @@ let haproxy;
 let folder;
 let port;
 
-function free_port() {
-    return new Promise((done) => {
-        const socket = createServer().listen(0, '127.0.0.1', () => {
-            const found = socket.address().port;
-            socket.close(() => done(found));
-        });
-    });
-}
-
 before(async () => {
     server = await start('quiet');
-    port = await free_port();
+    port = await freePort();
     folder = mkdtempSync(join(process.env.OGPU_TEST_TMP ?? tmpdir(), 'front-'));
     const config = join(folder, 'haproxy.cfg');
     writeFileSync(config, `defaults

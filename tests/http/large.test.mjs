@@ -5,22 +5,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { freePort } from '../support/free_port.mjs';
 import { ask, counters, request, sleep, start } from './probe.mjs';
 
 const MIB = 1 << 20;
 const piece = Buffer.alloc(65536, 'x');
 let server, haproxy, folder, front;
-
-const freePort = () => new Promise((done) => {
-    const socket = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = socket.address();
-        socket.close(() => done(port));
-    });
-});
 
 before(async () => {
     server = await start('quiet');

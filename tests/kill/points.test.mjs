@@ -2,11 +2,11 @@
 // A gateway dies at each of its named points; the other one goes on, and the books still hold.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Http, expect } from '../support/actors.mjs';
+import { freePort } from '../support/free_port.mjs';
 import { build, eventually, sleep } from '../support/stack.mjs';
 import { World } from '../support/world.mjs';
 
@@ -22,13 +22,6 @@ before(async () => {
 after(async () => {
     await victim?.end();
     await w?.down();
-});
-
-const freePort = () => new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = s.address();
-        s.close(() => done(port));
-    });
 });
 
 /** A third gateway that will die at `point`; ended() tells the signal. */

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { encryptKeystoreJson } from 'ethers';
 import { recoverTypedDataAddress } from 'viem';
+import { freePort } from '../support/free_port.mjs';
 import { build, eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
 
@@ -115,13 +115,6 @@ test('a voucher by a keystore, and by a signer that may sign vouchers of this co
     await ask(`0x${'12'.repeat(20)}, voucher`, (env) => fails(['voucher', '--account', account], /vouchers of this contract are not allowed/, env));
     fails(['voucher', '--account', account], /OGPU_SIGNER_KEY_FILE or OGPU_SIGNER_SOCKET is required/, { OGPU_SIGNER_KEY_FILE: '' });
     rmSync(dir, { recursive: true });
-});
-
-const freePort = () => new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = s.address();
-        s.close(() => done(port));
-    });
 });
 
 test('metrics while it settles', async () => {

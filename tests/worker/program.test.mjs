@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { freePort } from '../support/free_port.mjs';
 import { Crew, until } from './crew.mjs';
 import { Gateway } from './gateway.mjs';
 import { execute, hostile, imageOf, manifestOf, root, worker } from './support.mjs';
@@ -29,13 +29,6 @@ after(() => crew.close());
 
 const service = (changes) => gateway.publish(manifestOf(made, { contract: 'http', command: ['/bin/hostile', 'http-on'], ...changes }));
 const submit = (source, input = {}) => gateway.submit(source, input, { function: 'run' });
-const freePort = () => new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = server.address();
-        server.close(() => done(port));
-    });
-});
-
 test('flags, then environment, then file, then defaults; each with its origin', async () => {
     const file = join(crew.dir, 'worker.conf');
     writeFileSync(file, '# a worker\nOGPU_SLOTS=3\n\nOGPU_DRAIN_S = "7"\nOGPU_WARM_MB=5\nOGPU_KERNELS=/opt/ogpu-cuda.so\n');
