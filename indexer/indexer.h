@@ -8,6 +8,7 @@
 #include "db/conn.h"
 #include "eth/finality.h"
 #include "eth/rpc.h"
+#include "indexer/figures.h"
 #include "lib/arena.h"
 
 /** The indexer: reads final blocks of one chain into the database. Holds no key. One thread. */
@@ -21,6 +22,7 @@ struct indexer {
     int64_t start_block;
     uint64_t range_max; /**< blocks asked for at once; halved when the node refuses */
     int unanswered;     /**< looks in a row at which no node told the sum of all deposits */
+    struct figures figures;
 };
 
 /**

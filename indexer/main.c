@@ -11,6 +11,8 @@
 #include "lib/config.h"
 #include "lib/log.h"
 
+#define CURSOR "main"
+
 struct options {
     const char *database_url;
     const char *rpc_url;
@@ -20,6 +22,7 @@ struct options {
     int64_t chain_id;
     int64_t start_block;
     int64_t poll_ms;
+    const char *metrics;
 };
 
 static const struct config_row rows[] = {
@@ -37,6 +40,8 @@ static const struct config_row rows[] = {
      "tag:finalized, tag:safe or depth:N"},
     {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, CONFIG_AT(poll_ms),
      "pause between looks at the chain"},
+    {"OGPU_METRICS_LISTEN", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(metrics),
+     "host:port for Prometheus metrics; empty: none"},
 };
 
 static int fail(const struct err *err)
@@ -55,6 +60,7 @@ static enum err_code open_all(const struct options *o, struct indexer *ix, struc
         !address_parse(text_of(o->settlement), &ix->settlement))
         return err_set(err, E_CONFIG, "L1_VAULT and L1_SETTLEMENT must be addresses");
     ix->start_block = o->start_block;
+    ix->figures.cursor = CURSOR;
     ix->arena = arena_new();
     ix->rpc = rpc_new(o->rpc_url, 10000);
     return db_conn_open(o->database_url, &ix->db, err);
@@ -88,7 +94,7 @@ int main(int argc, char **argv)
     if (open_all(&o, &ix, &err) != E_OK)
         return fail(&err);
     log_info("started", "finality=%s", o.finality);
-    run = (struct run){ix.rpc, o.chain_id, o.poll_ms, step, &ix};
+    run = (struct run){ix.rpc, o.chain_id, o.poll_ms, step, &ix, &ix.figures, o.metrics};
     rc = run_steps(&run, &err);
     db_conn_close(ix.db);
     rpc_free(ix.rpc);

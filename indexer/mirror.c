@@ -87,8 +87,7 @@ static enum err_code book(void *who, const struct rpc_log *logs, size_t n, struc
 
 enum err_code mirror_step(struct mirror *m, uint64_t *booked, struct err *err)
 {
-    const struct scan s = {.cursor = m->cursor,
-                           .rpc = m->rpc,
+    const struct scan s = {.rpc = m->rpc,
                            .db = m->db,
                            .arena = m->arena,
                            .finality = &m->finality,
@@ -97,7 +96,8 @@ enum err_code mirror_step(struct mirror *m, uint64_t *booked, struct err *err)
                            .n_contracts = 1,
                            .range_max = &m->range_max,
                            .book = book,
-                           .who = m};
+                           .who = m,
+                           .figures = &m->figures};
     uint64_t blocks = 0;
     uint64_t structs = 0;
     enum err_code rc;

@@ -25,6 +25,7 @@ struct mirror {
     int64_t start_block;
     uint64_t range_max;
     char cursor[MIRROR_CURSOR_MAX]; /**< chain_cursor.name */
+    struct figures figures;
 };
 
 /**

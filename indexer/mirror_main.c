@@ -18,6 +18,7 @@ struct options {
     int64_t chain_id;
     int64_t start_block;
     int64_t poll_ms;
+    const char *metrics;
 };
 
 static const struct config_row rows[] = {
@@ -34,6 +35,8 @@ static const struct config_row rows[] = {
      "tag:finalized, tag:safe or depth:N"},
     {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, CONFIG_AT(poll_ms),
      "pause between looks at the chain"},
+    {"OGPU_METRICS_LISTEN", CONFIG_TEXT, "", 0, 0, false, CONFIG_AT(metrics),
+     "host:port for Prometheus metrics; empty: none"},
 };
 
 static int fail(const struct err *err)
@@ -53,6 +56,7 @@ static enum err_code open_all(const struct options *o, struct mirror *m, struct 
     m->chain_id = (uint64_t)o->chain_id;
     m->start_block = o->start_block;
     snprintf(m->cursor, sizeof(m->cursor), "mirror:%" PRIi64, o->chain_id);
+    m->figures.cursor = m->cursor;
     m->arena = arena_new();
     m->rpc = rpc_new(o->rpc_url, 10000);
     return db_conn_open(o->database_url, &m->db, err);
@@ -83,7 +87,7 @@ int mirror_main(int argc, char **argv)
     if (open_all(&o, &m, &err) != E_OK)
         return fail(&err);
     log_info("started", "chain=%" PRIi64 " nexus=%s finality=%s", o.chain_id, o.nexus, o.finality);
-    run = (struct run){m.rpc, o.chain_id, o.poll_ms, step, &m};
+    run = (struct run){m.rpc, o.chain_id, o.poll_ms, step, &m, &m.figures, o.metrics};
     rc = run_steps(&run, &err);
     db_conn_close(m.db);
     rpc_free(m.rpc);

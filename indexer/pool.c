@@ -76,6 +76,7 @@ static enum err_code no_answer(struct indexer *ix, uint64_t block, enum err_code
     if (ix->unanswered == POOL_TRIES)
         log_warn("deposits_unchecked", "block=%llu text=%s", (unsigned long long)block, why->text);
     ix->unanswered = POOL_TRIES;
+    ix->figures.unchecked++;
     return E_OK;
 }
 

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/metrics_text.h"
 
 static volatile sig_atomic_t stopping;
 
@@ -29,7 +31,35 @@ static void pause_ms(int64_t ms)
     nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
 }
 
-enum err_code run_steps(const struct run *r, struct err *err)
+/* Stepping on would book a falsehood: somebody has to look. */
+static bool halts(enum err_code rc)
+{
+    return rc == E_NOT_FOUND || rc == E_DIGEST_MISMATCH || rc == E_INTERNAL;
+}
+
+/* What came of a look, in the log and in the figures. */
+static void tell(const struct run *r, enum err_code rc, const struct err *why,
+                 struct metrics_text *metrics)
+{
+    struct rpc_health nodes = rpc_health(r->rpc);
+    struct err err = {0};
+    struct buf text = {0};
+
+    r->figures->halted = halts(rc);
+    if (rc == E_OK)
+        r->figures->looked = clock_wall_us() / 1000000;
+    else
+        r->figures->failed++;
+    if (halts(rc))
+        log_error("halted", "code=%s text=%s", err_info(rc)->word, why->text);
+    else if (rc != E_OK)
+        log_warn("retry", "code=%s text=%s", err_info(rc)->word, why->text);
+    if (metrics && figures_prometheus(r->figures, &nodes, &text, &err) == E_OK)
+        metrics_text_set(metrics, &text);
+    buf_done(&text);
+}
+
+static enum err_code look(const struct run *r, struct metrics_text *metrics, struct err *err)
 {
     bool checked = false;
 
@@ -47,12 +77,22 @@ enum err_code run_steps(const struct run *r, struct err *err)
             checked = true;
             rc = r->step(r->who, &booked, &why);
         }
-        if (rc == E_NOT_FOUND || rc == E_DIGEST_MISMATCH || rc == E_INTERNAL)
-            log_error("halted", "code=%s text=%s", err_info(rc)->word, why.text);
-        else if (rc != E_OK)
-            log_warn("retry", "code=%s text=%s", err_info(rc)->word, why.text);
+        tell(r, rc, &why, metrics);
         if (booked == 0 || rc != E_OK)
             pause_ms(r->poll_ms);
     }
     return E_OK;
+}
+
+enum err_code run_steps(const struct run *r, struct err *err)
+{
+    struct metrics_text *metrics = NULL;
+    enum err_code rc = E_OK;
+
+    if (r->metrics[0])
+        rc = metrics_text_start(r->metrics, &metrics, err);
+    if (rc == E_OK)
+        rc = look(r, metrics, err);
+    metrics_text_stop(metrics);
+    return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "eth/rpc.h"
+#include "indexer/figures.h"
 #include "lib/err.h"
 
 /** What is done step by step until a signal. */
@@ -14,6 +15,8 @@ struct run {
     int64_t poll_ms;  /**< pause after a step that found nothing new, or failed */
     enum err_code (*step)(void *who, uint64_t *booked, struct err *err);
     void *who;
+    struct figures *figures; /**< of the steps; what run_steps() sees itself is added */
+    const char *metrics;     /**< host:port to serve them at; "" for nowhere */
 };
 
 /** Let SIGTERM and SIGINT end run_steps(); before anything is opened. */
@@ -23,7 +26,7 @@ void run_catch_signals(void);
  * Check the chain once it answers, then step by step; what cannot be stepped over is said again and
  * again.
  *
- * @return  E_OK after a signal; E_CONFIG for a node of another chain
+ * @return  E_OK after a signal; E_CONFIG for a node of another chain, or no place for the metrics
  */
 MUST_CHECK enum err_code run_steps(const struct run *r, struct err *err);
 

@@ -4,14 +4,14 @@
 #include "indexer/pool.h"
 #include "lib/log.h"
 
-#define CURSOR    "main"
 #define RANGE_MAX 1000
 
 /* Tells the database how far the chain is final and reads where the books are. */
 static enum err_code begin(const struct scan *s, uint64_t final, uint64_t *at, struct err *err)
 {
-    struct sql_cursor_begin in = {
-        .name = text_of(s->cursor), .final_no = (int64_t) final, .start_no = s->start_block - 1};
+    struct sql_cursor_begin in = {.name = text_of(s->figures->cursor),
+                                  .final_no = (int64_t) final,
+                                  .start_no = s->start_block - 1};
     const struct sql_cursor_begin_row *row;
     const void *rows;
     size_t n;
@@ -41,7 +41,7 @@ static enum err_code hash_of(const struct scan *s, uint64_t number, struct diges
 static enum err_code advance(const struct scan *s, uint64_t to, const struct digest *hash,
                              struct err *err)
 {
-    struct sql_cursor_advance in = {.name = text_of(s->cursor),
+    struct sql_cursor_advance in = {.name = text_of(s->figures->cursor),
                                     .block_no = (int64_t)to,
                                     .block_hash = bytes_of(hash->b, sizeof(hash->b))};
     const struct sql_cursor_advance_row *row;
@@ -62,7 +62,7 @@ static enum err_code advance(const struct scan *s, uint64_t to, const struct dig
  * undone facts that are money here, and nobody may book on over that. */
 static enum err_code check_ground(const struct scan *s, uint64_t at, struct err *err)
 {
-    struct sql_cursor_get in = {.name = text_of(s->cursor)};
+    struct sql_cursor_get in = {.name = text_of(s->figures->cursor)};
     const struct sql_cursor_get_row *row;
     struct digest hash;
     const void *rows;
@@ -97,9 +97,11 @@ static void tell_outvoted(const struct scan *s, const struct rpc_filter *f)
 {
     struct rpc_health h = rpc_health(s->rpc);
 
-    if (h.outvoted > 0)
-        log_warn("outvoted", "cursor=%s from=%llu to=%llu nodes=%zu of=%zu", s->cursor,
-                 (unsigned long long)f->from, (unsigned long long)f->to, h.outvoted, h.nodes);
+    if (h.outvoted == 0)
+        return;
+    s->figures->outvoted++;
+    log_warn("outvoted", "cursor=%s from=%llu to=%llu nodes=%zu of=%zu", s->figures->cursor,
+             (unsigned long long)f->from, (unsigned long long)f->to, h.outvoted, h.nodes);
 }
 
 /* The range's logs, all of one chain: its last block is the same before and after they were read.
@@ -143,9 +145,14 @@ static enum err_code book_range(const struct scan *s, uint64_t from, uint64_t to
     if (rc != E_OK)
         return rc;
     if (n > 0)
-        log_info("booked", "cursor=%s from=%llu to=%llu logs=%zu", s->cursor,
+        log_info("booked", "cursor=%s from=%llu to=%llu logs=%zu", s->figures->cursor,
                  (unsigned long long)from, (unsigned long long)to, n);
-    return advance(s, to, &hash, err);
+    rc = advance(s, to, &hash, err);
+    if (rc == E_OK) {
+        s->figures->booked = to;
+        s->figures->logs += n;
+    }
+    return rc;
 }
 
 enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
@@ -161,8 +168,12 @@ enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
         return E_OK;
     if (rc == E_OK)
         rc = begin(s, final, &at, err);
-    if (rc != E_OK || at > final)
+    if (rc != E_OK)
         return rc;
+    s->figures->final = final;
+    s->figures->booked = at > 0 ? at - 1 : 0; /* another indexer may have moved it on */
+    if (at > final)
+        return E_OK;
     rc = check_ground(s, at, err);
     if (rc != E_OK)
         return rc;
@@ -191,8 +202,7 @@ static enum err_code book(void *who, const struct rpc_log *logs, size_t n, struc
 enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err)
 {
     const struct address contracts[] = {ix->vault, ix->settlement};
-    const struct scan s = {.cursor = CURSOR,
-                           .rpc = ix->rpc,
+    const struct scan s = {.rpc = ix->rpc,
                            .db = ix->db,
                            .arena = ix->arena,
                            .finality = &ix->finality,
@@ -202,7 +212,8 @@ enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err
                            .range_max = &ix->range_max,
                            .check = check,
                            .book = book,
-                           .who = ix};
+                           .who = ix,
+                           .figures = &ix->figures};
 
     return scan_step(&s, booked, err);
 }

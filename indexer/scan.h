@@ -7,6 +7,7 @@
 #include "db/conn.h"
 #include "eth/rpc.h"
 #include "eth/finality.h"
+#include "indexer/figures.h"
 #include "lib/arena.h"
 
 /** Who books the logs of final blocks. Must be safe twice: a range is repeated after a crash. */
@@ -26,7 +27,6 @@ typedef enum err_code scan_check_fn(void *who, const struct scan_range *range, s
 
 /** A named cursor over the final blocks of one chain, and whose logs are read. */
 struct scan {
-    const char *cursor; /**< chain_cursor.name */
     struct rpc *rpc;
     struct db_conn *db;
     struct arena *arena; /**< of one range; reset between */
@@ -37,7 +37,8 @@ struct scan {
     uint64_t *range_max;  /**< blocks asked for at once, 0 at first; halved when the node refuses */
     scan_check_fn *check; /**< NULL: none */
     scan_book_fn *book;
-    void *who; /**< handed to check and book */
+    void *who;               /**< handed to check and book */
+    struct figures *figures; /**< kept up to date; its cursor is this one's */
 };
 
 /**

@@ -10,9 +10,9 @@
 #include "eth/address.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/metrics_text.h"
 #include "relayer/command.h"
 #include "relayer/figures.h"
-#include "relayer/metrics.h"
 #include "relayer/options.h"
 
 static volatile sig_atomic_t stopping;
@@ -43,7 +43,7 @@ int command_fail(const struct err *err)
 }
 
 /* Every five seconds: an operator's eyes are no faster. */
-static void tell(struct relayer *r, struct metrics *m, int64_t *told)
+static void tell(struct relayer *r, struct metrics_text *m, int64_t *told)
 {
     struct figures f;
     struct buf text = {0};
@@ -56,11 +56,11 @@ static void tell(struct relayer *r, struct metrics *m, int64_t *told)
     if (figures_read(r, &f, &err) != E_OK)
         return; /* the round that follows says why */
     if (m && figures_prometheus(r, &f, &text, &err) == E_OK)
-        metrics_set(m, &text);
+        metrics_text_set(m, &text);
     buf_done(&text);
 }
 
-static int loop(struct relayer *r, int64_t poll_ms, struct metrics *m)
+static int loop(struct relayer *r, int64_t poll_ms, struct metrics_text *m)
 {
     int64_t told = 0;
     struct timespec pause = {.tv_sec = poll_ms / 1000, .tv_nsec = (poll_ms % 1000) * 1000000};
@@ -94,7 +94,7 @@ int command_run(int argc, char **argv)
     struct relayer r = {0};
     struct err err = {0};
     struct relayer_life life;
-    struct metrics *m = NULL;
+    struct metrics_text *m = NULL;
     int rc;
 
     if (command_wants_help(argc, argv)) {
@@ -104,14 +104,14 @@ int command_run(int argc, char **argv)
     }
     log_open("ogpu-relayer", LOG_LEVEL_INFO);
     if (relayer_open(&r, argc, argv, &life, &err) != E_OK ||
-        (life.metrics[0] && metrics_start(life.metrics, &m, &err) != E_OK)) {
+        (life.metrics[0] && metrics_text_start(life.metrics, &m, &err) != E_OK)) {
         relayer_close(&r);
         return command_fail(&err);
     }
     address_format(r.sender, sender);
     log_info("started", "sender=%s", sender);
     rc = loop(&r, life.poll_ms, m);
-    metrics_stop(m);
+    metrics_text_stop(m);
     relayer_close(&r);
     log_info("stopped", NULL);
     return rc;

@@ -5,11 +5,12 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { encodeEventTopics, toHex } from 'viem';
 import { FaultyNode } from '../support/faulty_node.mjs';
+import { freePort } from '../support/free_port.mjs';
 import { Ledger } from '../support/ledger.mjs';
 import { OGPU } from '../support/market.mjs';
 import { eventually } from '../support/stack.mjs';
 
-let l, nodes, indexer, client;
+let l, nodes, indexer, client, metrics;
 
 before(async () => {
     l = await Ledger.up();
@@ -30,9 +31,16 @@ afterEach(async () => {
     indexer = null;
 });
 
-const start = (some) => {
-    indexer = l.indexer({ L1_RPC_URL: some.map((n) => n.url).join(',') });
+const start = async (some) => {
+    metrics = `127.0.0.1:${await freePort()}`;
+    indexer = l.indexer({ L1_RPC_URL: some.map((n) => n.url).join(','), OGPU_METRICS_LISTEN: metrics });
 };
+/** The indexer's own figures, by name. */
+async function figures() {
+    const text = await (await fetch(`http://${metrics}/metrics`)).text();
+    return Object.fromEntries([...text.matchAll(/^ogpu_indexer_(\w+)\{cursor="main"\} (\d+)$/gm)].map(([, name, value]) => [name, Number(value)]));
+}
+const shows = (is, what) => eventually(async () => is(await figures()), what);
 const available = async () => (await l.account(client.address)).available;
 const cursor = async () => (await l.sql.query("SELECT block_no FROM chain_cursor WHERE name = 'main'"))[0].block_no;
 const said = (what) => l.stack.log('ogpu-indexer').match(what)?.length ?? 0;
@@ -56,26 +64,28 @@ test('one of three invents a deposit: it is outvoted', async () => {
     nodes[1].misbehave(first(inventing(nodes[1])));
     const had = await available();
     const before = said(/"outvoted"/g);
-    start(nodes);
+    await start(nodes);
     await l.chain.deposit(client.wallet, client.address, OGPU);
     await l.holds(client.address, 'available', had + OGPU);
     await l.chain.node.mine({ blocks: 3 });
     await l.caughtUp();
     assert.equal(await available(), had + OGPU);
     assert.ok(said(/"outvoted"/g) > before, 'and it is told');
+    const booked = Number(await cursor());
+    await shows((f) => f.outvoted_total > 0 && f.logs_booked_total > 0 && f.booked_block >= booked && f.final_block >= f.booked_block && f.nodes_usable === 3, 'and counted');
 });
 
 test('one of three keeps a deposit back: it is booked all the same', async () => {
     nodes[2].misbehave(first(silent));
     const had = await available();
-    start(nodes);
+    await start(nodes);
     await l.chain.deposit(client.wallet, client.address, OGPU);
     await l.caughtUp();
     assert.equal(await available(), had + OGPU);
 });
 
 test('three tell three stories: nothing is booked until two agree', async () => {
-    start(nodes);
+    await start(nodes);
     await l.caughtUp();
     const had = await available();
     nodes[0].misbehave(silent);
@@ -91,7 +101,7 @@ test('three tell three stories: nothing is booked until two agree', async () => 
 });
 
 test('two nodes of which one is away: nothing is booked until it is back', async () => {
-    start(nodes.slice(0, 2));
+    await start(nodes.slice(0, 2));
     await l.caughtUp();
     const had = await available();
     const at = await cursor();
@@ -126,14 +136,14 @@ test('a single node keeps a deposit back once: it is seen, and asked again', asy
     const had = await available();
     const told = counts(apart);
     nodes[0].misbehave(once());
-    start([nodes[0]]);
+    await start([nodes[0]]);
     await l.chain.deposit(client.wallet, client.address, OGPU);
     await l.holds(client.address, 'available', had + OGPU);
     assert.ok(told() > 0, 'and it is told');
 });
 
 test('a single node invents a deposit: nothing is booked until it is gone', async () => {
-    start([nodes[0]]);
+    await start([nodes[0]]);
     await l.caughtUp();
     const had = await available();
     const at = await cursor();
@@ -142,8 +152,10 @@ test('a single node invents a deposit: nothing is booked until it is gone', asyn
     await l.chain.deposit(client.wallet, client.address, OGPU);
     await eventually(() => told() > 2, 'it is said, and tried again');
     assert.deepEqual([await cursor(), await available()], [at, had]);
+    await shows((f) => f.halted === 1 && f.failures_total > 2 && f.booked_block < f.final_block, 'a figure to be alarmed by');
     nodes[0].misbehave(null);
     await l.holds(client.address, 'available', had + OGPU);
+    await shows((f) => f.halted === 0 && f.last_look_timestamp_seconds > Date.now() / 1000 - 600, 'that goes when it is gone');
 });
 
 const pruned = { error: { code: -32000, message: 'missing trie node' } };
@@ -151,10 +163,11 @@ test('a node without the state of the block is believed after some tries; what i
     const had = await available();
     nodes[0].misbehave(({ method }) => (method === 'eth_call' ? pruned : null));
     const passed = counts(/"deposits_unchecked"/g);
-    start([nodes[0]]);
+    await start([nodes[0]]);
     await l.chain.deposit(client.wallet, client.address, OGPU);
     await l.holds(client.address, 'available', had + OGPU);
     assert.equal(passed(), 1);
+    await shows((f) => f.deposits_unchecked_total > 0, 'and counted');
     const at = await cursor();
     const hide = once();
     nodes[0].misbehave((call) => (call.method === 'eth_call' ? pruned : hide(call)));
@@ -167,6 +180,6 @@ test('a node without the state of the block is believed after some tries; what i
     await eventually(() => told() > 2, 'it is said, and nothing is booked over it');
     await l.stop(indexer);
     await l.sql.query("UPDATE chain_cursor SET block_hash = '', block_no = $1 WHERE name = 'main'", [at]); // an operator has looked
-    start([nodes[0]]);
+    await start([nodes[0]]);
     await l.holds(client.address, 'available', had + 2n * OGPU);
 });

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "relayer/metrics.h"
+#include "lib/metrics_text.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "lib/metrics_http.h"
 
-struct metrics {
+struct metrics_text {
     struct metrics_http http;
     pthread_mutex_t lock;
     struct buf text; /* under the lock */
@@ -14,7 +14,7 @@ struct metrics {
 
 static enum err_code fill(void *ctx, struct buf *out, struct err *err)
 {
-    struct metrics *m = ctx;
+    struct metrics_text *m = ctx;
     enum err_code rc;
 
     pthread_mutex_lock(&m->lock);
@@ -23,9 +23,9 @@ static enum err_code fill(void *ctx, struct buf *out, struct err *err)
     return rc;
 }
 
-enum err_code metrics_start(const char *at, struct metrics **out, struct err *err)
+enum err_code metrics_text_start(const char *at, struct metrics_text **out, struct err *err)
 {
-    struct metrics *m = calloc(1, sizeof(*m));
+    struct metrics_text *m = calloc(1, sizeof(*m));
     enum err_code rc;
 
     if (!m)
@@ -37,11 +37,11 @@ enum err_code metrics_start(const char *at, struct metrics **out, struct err *er
     if (rc == E_OK)
         *out = m;
     else
-        metrics_stop(m);
+        metrics_text_stop(m);
     return rc;
 }
 
-void metrics_set(struct metrics *m, struct buf *text)
+void metrics_text_set(struct metrics_text *m, struct buf *text)
 {
     struct buf old;
 
@@ -52,7 +52,7 @@ void metrics_set(struct metrics *m, struct buf *text)
     pthread_mutex_unlock(&m->lock);
 }
 
-void metrics_stop(struct metrics *m)
+void metrics_text_stop(struct metrics_text *m)
 {
     if (!m)
         return;
