@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What an operator asks the relayer: status, simulate, voucher, metrics; and what a wrong command line is answered.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,6 +11,7 @@ import { recoverTypedDataAddress } from 'viem';
 import { freePort } from '../support/free_port.mjs';
 import { build, eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
+import { Signer } from './signer.mjs';
 
 let lane;
 const REWARD = OGPU / 100n;
@@ -98,14 +99,9 @@ test('a voucher by a keystore, and by a signer that may sign vouchers of this co
     assert.match(v.pays, /up to the contract's dailyCap/);
 
     const ask = async (allow, check) => {
-        const socket = join(dir, `s${allow.length}`);
-        const child = spawn(join(build, 'bin/ogpu-relayer'), ['signer'], { stdio: 'ignore',
-            env: { PATH: process.env.PATH, OGPU_SIGNER_SOCKET: socket, L1_CHAIN_ID: '31337', OGPU_SIGNER_ALLOW: allow, OGPU_SETTLER_KEY_FILE: plain } });
-        const over = new Promise((done) => child.on('close', done));
-        await eventually(() => existsSync(socket), 'the signer listens');
-        await check({ OGPU_SIGNER_KEY_FILE: '', OGPU_SIGNER_SOCKET: socket });
-        child.kill();
-        await over;
+        const signer = await Signer.up(join(dir, `s${allow.length}`), { OGPU_SIGNER_ALLOW: allow, OGPU_SETTLER_KEY_FILE: plain });
+        await check({ OGPU_SIGNER_KEY_FILE: '', OGPU_SIGNER_SOCKET: signer.socket });
+        await signer.end();
     };
     await ask(`${settlement},voucher`, async (env) => {
         assert.equal(await signedBy(json(['voucher', '--account', account], env)), role);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Deploying as an operator does: planned, refused, interrupted, done once, and checked ever after.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -10,6 +9,7 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { deploy, deployment } from '../support/deploy.mjs';
 import { Stack, build, eventually } from '../support/stack.mjs';
 import { FaultyNode } from '../support/faulty_node.mjs';
+import { Signer } from './signer.mjs';
 
 const DAY = 86400;
 const abi = (name) => JSON.parse(readFileSync(join(build, 'contracts', `${name}.json`), 'utf8')).abi;
@@ -183,21 +183,16 @@ test('unmined for long it is signed again, one eighth dearer, at the same nonce'
 });
 
 test('through a remote signer that may create, and not through one that may not', async () => {
-    const start = (allow) => {
-        const socket = join(folder, `s-${allow.length}`);
-        const child = spawn(join(build, 'bin/ogpu-relayer'), ['signer'], { env: { PATH: process.env.PATH, OGPU_SIGNER_SOCKET: socket, L1_CHAIN_ID: '31337', OGPU_SIGNER_ALLOW: allow, OGPU_SETTLER_KEY_FILE: env.OGPU_DEPLOYER_KEY_FILE }, stdio: 'ignore' });
-        stack.children.push(child);
-        child.ended = new Promise((done) => child.on('exit', done));
-        return socket;
+    const start = async (allow) => {
+        const signer = await Signer.up(join(folder, `s-${allow.length}`), { OGPU_SIGNER_ALLOW: allow, OGPU_SETTLER_KEY_FILE: env.OGPU_DEPLOYER_KEY_FILE });
+        stack.children.push(signer.child);
+        return { OGPU_DEPLOYER_KEY_FILE: '', OGPU_SIGNER_SOCKET: signer.socket };
     };
-    const remote = (socket) => ({ OGPU_DEPLOYER_KEY_FILE: '', OGPU_SIGNER_SOCKET: socket });
-    const strict = start(deployer);
-    await eventually(async () => /the signer refuses: the destination is not allowed/.test((await deploy({ ...env, ...remote(strict) })).said), 'refused');
+    const strict = await start(deployer);
+    assert.match((await deploy({ ...env, ...strict })).said, /the signer refuses: the destination is not allowed/);
     rmSync(env.OGPU_RECORD, { force: true });
-    const socket = start(`create,${deployer}`);
-    const { out } = await eventually(async () => {
-        const r = await deploy({ ...env, ...remote(socket) });
-        return r.status === 0 && r;
-    }, 'deployed');
+    const free = await start(`create,${deployer}`);
+    const { status, out, said } = await deploy({ ...env, ...free });
+    assert.equal(status, 0, said);
     assert.equal(out.deployer, deployer);
 });

@@ -2,10 +2,12 @@
 // Counts that are told and taken back: by a node that lies, or by a reorganisation that takes a stranger's transaction with it. No
 // lane waits for ever for a nonce that nobody will use, whenever the relayer is killed on the way, and nothing is paid twice.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { createWalletClient, toHex } from 'viem';
 import { eventually } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
+import { Signer } from './signer.mjs';
 import { FaultyNode } from '../support/faulty_node.mjs';
 
 const DEPTH = 3;
@@ -120,6 +122,22 @@ test('what a node said of final blocks too, and takes back: the places below are
     assert.ok(alarms('nonce_gap') > 0);
 });
 
+test('places that no block takes are offered dearer, signed by a signer that knows the contract alone', async () => {
+    const { OGPU_SETTLER_KEY_FILE, L1_SETTLEMENT } = lane.stack.env;
+    const signer = await Signer.up(join(lane.stack.run, 'signer.sock'), { OGPU_SETTLER_KEY_FILE, OGPU_SIGNER_ALLOW: L1_SETTLEMENT });
+    lane.stack.children.push(signer.child);
+    const { at } = await misled(() => start({ ...signer.settings, OGPU_BUMP_S: '1' }));
+    node.misbehave(({ method }) => (method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'txpool is full' } } : null));
+    const offers = () => lane.sql.query('SELECT nonce, (array_agg(max_fee ORDER BY created_at))[1] AS first, (array_agg(max_fee ORDER BY created_at))[2] AS second FROM chain_tx WHERE batch_id IS NULL AND nonce >= $1 GROUP BY 1 HAVING count(*) > 1', [at]);
+    const dearer = await eventually(async () => { const rows = await offers(); return rows.length === 5 && rows; }, 'a second offer for each place');
+    for (const { nonce, first, second } of dearer) {
+        assert.ok(BigInt(second) * 8n >= BigInt(first) * 9n, `${nonce}: ${first}, then ${second}`);
+    }
+    node.misbehave(null);
+    await lane.settled();
+    assert.equal(await mined(), at + 6n);
+});
+
 for (const [point, what] of [['f1', 'the places written down'], ['f2', 'one signed and stored'], ['f3', 'one sent']]) {
     test(`killed at ${point}: ${what}`, async () => {
         const { at, child } = await misled(() => lane.doomed(point));
@@ -127,7 +145,7 @@ for (const [point, what] of [['f1', 'the places written down'], ['f2', 'one sign
         start();
         await lane.settled();
         assert.equal(await mined(), at + 6n);
-        const twice = await lane.sql.query('SELECT nonce FROM chain_tx WHERE batch_id IS NULL GROUP BY nonce HAVING count(*) > 1');
+        const twice = await lane.sql.query('SELECT nonce FROM chain_tx WHERE batch_id IS NULL AND nonce >= $1 GROUP BY nonce HAVING count(*) > 1', [at]);
         assert.deepEqual(twice, [], 'what was stored was sent, not signed again');
     });
 }

@@ -1,32 +1,29 @@
 // SPDX-License-Identifier: MIT
 // The settler's key: keystores of other makers, files that are open to others, and a signer behind a socket with a policy.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createCipheriv, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { encryptKeystoreJson } from 'ethers';
 import { keccak256, parseTransaction, recoverTransactionAddress, serializeTransaction, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { build, eventually } from '../support/stack.mjs';
+import { eventually } from '../support/stack.mjs';
 import { Lane } from './lane.mjs';
+import { Signer } from './signer.mjs';
 
 const dir = mkdtempSync(join(process.env.OGPU_TEST_TMP ?? tmpdir(), 'keys-'));
 const key = generatePrivateKey();
 const { address } = privateKeyToAccount(key);
 const PASSWORD = 'pass wörd';
 const ALLOWED = '0x5FbDB2315678afecb367f032d93F642f64180aa3';
-const children = [];
+const signers = [];
 let lane, names = 0;
 
 after(async () => {
     await lane?.down();
-    for (const c of children) {
-        c.kill('SIGKILL');
-    }
+    await Promise.all(signers.map((s) => s.end('SIGKILL')));
     rmSync(dir, { recursive: true, force: true });
 });
 
@@ -37,32 +34,16 @@ function file(text, mode = 0o600) {
     return path;
 }
 
-/** A signer process. said: all it wrote; over: its exit status */
 function signer(env) {
-    const socket = join(dir, `s${++names}`);
-    const child = spawn(join(build, 'bin/ogpu-relayer'), ['signer'], { env: { PATH: process.env.PATH, OGPU_SIGNER_SOCKET: socket, L1_CHAIN_ID: '31337', OGPU_SIGNER_ALLOW: ALLOWED, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
-    const s = { socket, said: '', child };
-    child.stderr.on('data', (d) => { s.said += d; });
-    s.over = new Promise((done) => child.on('close', (code) => done(code)));
-    children.push(child);
+    const s = new Signer(join(dir, `s${++names}`), { OGPU_SIGNER_ALLOW: ALLOWED, ...env });
+    signers.push(s);
     return s;
-}
-
-function ask(s, question) {
-    return new Promise((done, failed) => {
-        const c = createConnection(s.socket, () => c.write(typeof question === 'string' ? question : `${JSON.stringify(question)}\n`));
-        let text = '';
-        c.on('data', (d) => { text += d; });
-        c.on('end', () => done(text ? JSON.parse(text) : null));
-        c.on('error', failed);
-    });
 }
 
 const addressOf = async (env) => {
     const s = signer(env);
-    const { address: own } = await eventually(() => ask(s, { op: 'address' }), 'the signer answers');
-    s.child.kill();
-    assert.equal(await s.over, 0);
+    const { address: own } = await eventually(() => s.ask({ op: 'address' }), 'the signer answers');
+    assert.equal(await s.end(), 0);
     assert.ok(!s.said.includes(key.slice(2)) && !s.said.includes(PASSWORD));
     return own;
 };
@@ -128,21 +109,21 @@ const request = (over = {}) => ({ op: 'sign_tx', legacy: false, chain_id: hex(31
 
 test('a signer signs what its policy admits, and nothing else', async () => {
     const s = signer({ OGPU_SETTLER_KEY_FILE: file(key), OGPU_SIGNER_VALUE_MAX_WEI: '5', OGPU_SIGNER_COST_MAX_WEI: String(21000n * 10n ** 9n), OGPU_SIGNER_RATE: '3' });
-    const { signature } = await eventually(() => ask(s, request({ value: toHex(5n, { size: 32 }) })), 'the signer signs');
+    const { signature } = await eventually(() => s.ask(request({ value: toHex(5n, { size: 32 }) })), 'the signer signs');
     const unsigned = { type: 'eip1559', chainId: 31337, nonce: 7, gas: 21000n, maxFeePerGas: 10n ** 9n, maxPriorityFeePerGas: 1n, to: ALLOWED, value: 5n, data: '0x1234' };
     const raw = serializeTransaction(unsigned, { r: signature.slice(0, 66), s: `0x${signature.slice(66, 130)}`, yParity: parseInt(signature.slice(130), 16) - 27 });
     assert.equal(await recoverTransactionAddress({ serializedTransaction: raw }), address);
     assert.equal(parseTransaction(raw).value, 5n);
     for (const [over, why] of [[{ to: address.toLowerCase() }, /destination/], [{ chain_id: hex(1) }, /chain/], [{ value: toHex(6n, { size: 32 }) }, /value cap/],
         [{ gas: hex(21001) }, /cost more/], [{ to: null }, /to/], [{ data: 'x' }, /data/], [{ op: 'export' }, /no such operation/], [{ nonce: hex(2n ** 64n) }, /nonce/]]) {
-        const { error } = await ask(s, request(over));
+        const { error } = await s.ask(request(over));
         assert.match(error, why);
     }
-    assert.match((await ask(s, '{"op":\n')).error, /line/);
+    assert.match((await s.ask('{"op":\n')).error, /line/);
     for (const i of [1, 2]) {
-        assert.ok((await ask(s, request({ nonce: hex(i) }))).signature);
+        assert.ok((await s.ask(request({ nonce: hex(i) }))).signature);
     }
-    assert.match((await ask(s, request())).error, /3 signatures an hour are used up/);
+    assert.match((await s.ask(request())).error, /3 signatures an hour are used up/);
     const limits = readFileSync(`/proc/${s.child.pid}/limits`, 'utf8');
     assert.match(limits, /Max core file size +0 +0 /);
 });
@@ -150,12 +131,11 @@ test('a signer signs what its policy admits, and nothing else', async () => {
 test('a signer takes the place of a dead one, and of nothing else', async () => {
     const env = { OGPU_SETTLER_KEY_FILE: file(key) };
     const first = signer(env);
-    const answers = () => ask(first, { op: 'address' });
+    const answers = () => first.ask({ op: 'address' });
     await eventually(answers, 'the signer answers');
     await refused({ ...env, OGPU_SIGNER_SOCKET: first.socket }, /cannot listen at .*: Address already in use/);
     assert.ok((await answers()).address);
-    first.child.kill('SIGKILL');
-    await first.over;
+    await first.end('SIGKILL');
     assert.ok(lstatSync(first.socket).isSocket());
     signer({ ...env, OGPU_SIGNER_SOCKET: first.socket });
     await eventually(answers, 'its successor answers');
@@ -167,27 +147,25 @@ test('a signer takes the place of a dead one, and of nothing else', async () => 
 test('a signer that was told no cap on gas has one all the same, and none when told so', async () => {
     const dear = request({ gas: hex(4_000_001), max_fee: hex(500n * 10n ** 9n) });
     const usual = signer({ OGPU_SETTLER_KEY_FILE: file(key) });
-    assert.match((await eventually(() => ask(usual, dear), 'it answers')).error ?? 'signed', /cost more/);
-    assert.ok((await ask(usual, request({ gas: hex(4_000_000), max_fee: hex(500n * 10n ** 9n) }))).signature);
+    assert.match((await eventually(() => usual.ask(dear), 'it answers')).error ?? 'signed', /cost more/);
+    assert.ok((await usual.ask(request({ gas: hex(4_000_000), max_fee: hex(500n * 10n ** 9n) }))).signature);
     const free = signer({ OGPU_SETTLER_KEY_FILE: file(key), OGPU_SIGNER_COST_MAX_WEI: '0' });
-    assert.ok((await eventually(() => ask(free, dear), 'it answers')).signature);
+    assert.ok((await eventually(() => free.ask(dear), 'it answers')).signature);
 });
 
 test('the relayer settles through a signer; without one it waits with an alarm', async () => {
     lane = await Lane.up();
     const env = { OGPU_SETTLER_KEY_FILE: lane.stack.env.OGPU_SETTLER_KEY_FILE, OGPU_SIGNER_ALLOW: lane.stack.env.L1_SETTLEMENT };
     const s = signer(env);
-    await eventually(() => ask(s, { op: 'address' }), 'the signer answers');
-    const relayer = lane.relayer({ OGPU_SETTLER_KEY_FILE: '', OGPU_SIGNER_SOCKET: s.socket });
+    await eventually(() => s.ask({ op: 'address' }), 'the signer answers');
+    const relayer = lane.relayer(s.settings);
     await lane.earn();
     await lane.settled();
-    s.child.kill();
-    await s.over;
+    await s.end();
     await lane.earn();
     await eventually(() => lane.log().includes('"alarm","name":"signer"'), 'the alarm');
-    const again = signer({ ...env, OGPU_SIGNER_SOCKET: s.socket });
+    signer({ ...env, OGPU_SIGNER_SOCKET: s.socket });
     await lane.settled();
     await lane.end(relayer);
-    again.child.kill();
     await lane.verify();
 });
