@@ -13,7 +13,7 @@ import { World, domain } from '../support/world.mjs';
 let w, stack, sql, one, two, client, source;
 
 before(async () => {
-    w = await World.up({ OGPU_LEASE_S: '4' });
+    w = await World.up({ OGPU_LEASE_S: '20' });
     ({ stack, sql, one, two } = w);
     client = await w.client();
     source = await w.source(client);
@@ -43,7 +43,8 @@ async function pickUp(p) {
 test('a waiting claim on the other gateway hears the bell', async () => {
     const p = await worker();
     await pickUp(p);
-    const ms = Math.min(await pickUp(p), await pickUp(p), await pickUp(p));
+    let ms = Infinity; // the best of some: without the bell none comes before the tick, half a second later
+    for (let i = 0; i < 10 && ms >= 500; i++) ms = Math.min(ms, await pickUp(p));
     assert.ok(ms < 500, `${ms} ms`);
 });
 

@@ -216,11 +216,11 @@ test('late: a lapsed lease is not revived, and the next one is paid', async () =
 test('after the end: an expired task takes no answer and is refunded', async () => {
     const fast = await w.source(client, { name: 'expires' });
     const p = await w.provider(fast);
-    const { task, claim } = await w.claimed(client, fast, p, { expires_in_s: 2 });
+    const { task, claim } = await w.claimed(client, fast, p, { expires_in_s: 6 });
     const bytes = Buffer.from('too late');
     await p.upload(claim, bytes);
     const body = await p.responseBody(claim, output(bytes));
-    await sleep(2100);
+    await sleep(6100);
     assert.equal((await p.post(claim.urls.respond, body)).json.code, 'TASK_CLOSED');
     assert.equal(expect(await client.get(`${task.urls.self}?wait=20`), 200).status, 'expired');
     assert.equal((await p.post(claim.urls.respond, body)).json.code, 'TASK_CLOSED');
@@ -232,7 +232,11 @@ test('a race has one winner, and the beaten one is told', async () => {
     const task = expect(await w.submit(client, source, { racers: 2 }), 201);
     const claims = [expect(await p.claim(20), 200), expect(await q.claim(20), 200)];
     assert.deepEqual(claims.map((c) => c.task), [task.id, task.id]);
-    const replies = await Promise.all([p.answer(claims[0], Buffer.from('p')), q.answer(claims[1], Buffer.from('q'))]);
+    const ready = await Promise.all([[p, claims[0], 'p'], [q, claims[1], 'q']].map(async ([who, claim, text]) => {
+        await who.upload(claim, Buffer.from(text));
+        return who.responseBody(claim, output(Buffer.from(text)));
+    }));
+    const replies = await Promise.all([p.post(claims[0].urls.respond, ready[0]), q.post(claims[1].urls.respond, ready[1])]);
     const done = expect(await client.get(`${task.urls.self}?wait=20`), 200);
     assert.equal(done.status, 'succeeded');
     const attempts = expect(await client.get(task.urls.attempts), 200).data;

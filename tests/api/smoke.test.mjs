@@ -10,7 +10,7 @@ const REWARD = 10n ** 15n;
 let w, sql, two, client;
 
 before(async () => {
-    w = await World.up({ OGPU_LEASE_S: '3' });
+    w = await World.up({ OGPU_LEASE_S: '8' });
     ({ sql, two } = w);
     client = await w.client();
 });

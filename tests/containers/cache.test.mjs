@@ -7,9 +7,9 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { image, layerOf } from '../../tools/oci_image.mjs';
-import { Bench, execute, hostile, manifestOf } from '../worker/support.mjs';
+import { until } from '../worker/crew.mjs';
+import { Bench, execute, hostile, manifestOf, processesOf } from '../worker/support.mjs';
 
 const MIB = 1 << 20;
 /** An image of about `mib` MiB; `n` tells them apart. */
@@ -51,12 +51,12 @@ test('what runs is held, and what is held is not evicted, however old', async ()
     await run(0);
     assert.equal(await taken(0), false);
     const nap = run(0, { command: ['/bin/hostile', 'nap'] });
-    await sleep(1500);
+    await until(() => processesOf(bench.base).length > 0, 'the run');
     assert.equal(await taken(0), true);
     await nap;
     assert.equal(await taken(0), false);
     const holder = spawn('flock', ['-s', root(0), 'sleep', '30'], { stdio: 'ignore' });
-    await sleep(200);
+    await until(() => taken(0), 'the lock');
     for (const n of [1, 2, 3]) await run(n);
     assert.ok(cached().includes(0));
     spawnSync('pkill', ['-P', String(holder.pid)]);

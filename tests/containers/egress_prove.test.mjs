@@ -111,7 +111,7 @@ test('kill -9 of the worker, of the supervisor: source and proxy are gone', asyn
         process.kill(victim === 'worker' ? child.pid : parent, 'SIGKILL');
         await ran;
         await until(() => processesOf(bench.base).length === 0, `the end of all without the ${victim}`);
-        assert.ok(!existsSync(`/proc/${parent}`));
+        await until(() => !existsSync(`/proc/${parent}`), 'the end of its supervisor');
     }
 });
 

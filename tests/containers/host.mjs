@@ -17,6 +17,8 @@ const read = (path) => {
 const settings = ['/proc/sys/kernel/core_pattern', '/proc/sys/kernel/hostname', '/proc/sys/kernel/domainname', '/proc/sys/kernel/modprobe',
     '/proc/sys/kernel/panic', '/proc/sys/vm/overcommit_memory', '/proc/sys/net/ipv4/ip_forward', '/proc/modules', '/proc/swaps',
     '/proc/net/route', '/proc/net/dev_mcast', '/etc/passwd', '/etc/shadow', '/etc/hosts'];
+/** Of modules and swaps which there are: their counts change by themselves. */
+const setting = (path) => (/^\/proc\/(modules|swaps)$/.test(path) ? read(path).replace(/^(\S+).*$/gm, '$1') : read(path));
 const memory = () => Number(/MemAvailable:\s+(\d+)/.exec(read('/proc/meminfo'))[1]) >> 10;
 
 /** Canaries that only the container's walls protect: its own ids could reach every one of them. */
@@ -49,7 +51,7 @@ export class Host {
     }
 
     state() {
-        const sums = Object.fromEntries(settings.map((path) => [path, read(path)]));
+        const sums = Object.fromEntries(settings.map((path) => [path, setting(path)]));
         return { ...sums, mounts: read('/proc/self/mountinfo'), runtime: read('/usr/bin/crun').length + read('/usr/bin/runc').length,
             canary: `${readdirSync(this.folder)} ${read(join(this.folder, 'file'))}` };
     }

@@ -176,7 +176,7 @@ void network(void)
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(443)};
     int fd6 = socket(AF_INET6, SOCK_STREAM, 0);
     inet_pton(AF_INET6, "2606:4700:4700::1111", &six.sin6_addr);
-    tell("public_v6", connect(fd6, (struct sockaddr *)&six, sizeof(six)) ? errno : 0);
+    tell("public_v6", fd6 < 0 || connect(fd6, (struct sockaddr *)&six, sizeof(six)) ? errno : 0);
     int pair[2];
     TRY("socketpair_tipc", socketpair(30, SOCK_STREAM, 0, pair));
     char line[512];

@@ -219,7 +219,7 @@ test('a card that is lost in the middle: the proof fails, its process ends', asy
     w.machine.save(() => { a.lost = true; });
     const failed = await eventually(() => events('proof_failed').find((e) => e.uuid === a.uuid), 'the failure');
     assert.match(failed.why, /card failed/);
-    assert.deepEqual(helperOf(a.uuid), []);
+    await eventually(() => helperOf(a.uuid).length === 0, 'its process ends');
     assert.equal(await metric(w, 'proofs_failed_total'), 1);
     rmSync(hold);
 });

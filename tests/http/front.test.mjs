@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort } from '../support/free_port.mjs';
-import { ask, counters, json, Probe, request, sleep, start } from './probe.mjs';
+import { answers, ask, counters, json, Probe, request, sleep, start } from './probe.mjs';
 import { bodies, shapes, smuggled } from './shapes.mjs';
 
 let server;
@@ -35,9 +35,7 @@ backend back
 `);
     execFileSync('haproxy', ['-c', '-f', config], { stdio: 'ignore' });
     haproxy = spawn('haproxy', ['-db', '-f', config], { stdio: 'ignore' });
-    for (let i = 0; i < 50 && (await ask(port, request('GET /livez'), 300)).status !== 200; i++) {
-        await sleep(50);
-    }
+    await answers(port);
 });
 after(async () => {
     haproxy.kill('SIGKILL');

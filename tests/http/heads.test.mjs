@@ -2,7 +2,7 @@
 // Request lines and header lines: what is refused, how, and what stays usable afterwards.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ask, json, parse, Probe, request, start } from './probe.mjs';
+import { ask, json, parse, Probe, request, sleep, start } from './probe.mjs';
 
 let server;
 before(async () => { server = await start('quiet'); });
@@ -47,7 +47,7 @@ const lines = {
 };
 for (const [text, allowed] of Object.entries(lines)) {
     test(`${JSON.stringify(text.slice(0, 70))} is ${allowed.join(' or ')}`, async () => {
-        const { status } = await ask(server.port, text, 700);
+        const { status } = await ask(server.port, text, allowed.includes(0) ? 700 : 5000);
         assert.ok(allowed.includes(status), `status ${status}`);
     });
 }
@@ -77,7 +77,8 @@ test('methods: 405 names what is allowed, HEAD is GET without a body', async () 
     }
     const probe = new Probe(server.port);
     probe.send(request('HEAD /livez') + request('GET /livez'));
-    await probe.replies(2, 500);
+    for (const end = Date.now() + 3000; !probe.text.includes('{"status":"ok"}') && Date.now() < end;) await sleep(10);
+    await sleep(50); // a body of HEAD's would be there too
     const head = parse(probe.text, 'HEAD')[0];
     assert.equal(head.status, 200);
     assert.equal(head.headers['content-length'], '15');
@@ -106,9 +107,11 @@ test('bodies: type, size, form', async () => {
     assert.equal((await post(json, '{"a":1,"a":2}')).status, 400);
     const full = `"${'x'.repeat(65534)}"`;
     assert.equal((await post(json, full)).status, 200);
-    const more = await post(json, `${full} `);
-    assert.equal(more.status, 413);
-    assert.equal(more.open, false);
+    const more = new Probe(server.port);
+    more.send(request('POST /echo', json, `${full} `));
+    assert.equal((await more.replies(1))[0]?.status, 413);
+    assert.ok(await more.closes());
+    more.drop();
     assert.equal((await post(`${json}Content-Encoding: gzip\r\n`, '{}')).status, 400);
     assert.equal((await raw(request('POST /ring', '', '{ }'))).status, 204);
     assert.equal((await raw(request('POST /ring', '', '{"a":1}'))).status, 400);

@@ -103,6 +103,13 @@ export async function ask(port, text, ms = 3000) {
     return reply ? { ...reply, open } : { status: 0, headers: {}, body: '', open };
 }
 
+/** Waits for a server that is on its way. */
+export async function answers(port, ms = 30_000) {
+    for (const end = Date.now() + ms; (await ask(port, request('GET /livez'), 1000)).status !== 200; await sleep(50)) {
+        if (Date.now() > end) throw new Error(`nobody answers at port ${port}`);
+    }
+}
+
 /** A request with Host, other headers as given, and a body with its length. */
 export function request(line, headers = '', body = null) {
     const length = body === null ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;

@@ -21,7 +21,7 @@ let stack, sql, chain, client, source, good, bad, lazy, relayer;
 const won = [];
 
 before(async () => {
-    stack = Stack.up('postgres migrate redis anvil contracts gateways', { OGPU_CLAIM_DELAY_S: '2' });
+    stack = Stack.up('postgres migrate redis anvil contracts gateways', { OGPU_CLAIM_DELAY_S: '2', OGPU_EXIT_SILENCE_S: '86400' });
     sql = await Sql.open(stack.env.DATABASE_URL);
     chain = new Chain(stack.env);
     stack.start('ogpu-indexer', fast);
@@ -86,6 +86,8 @@ test('work is settled while the relayer is killed again and again', async () => 
         await relayer.ended;
     }
     relayer = stack.start('ogpu-relayer', fast);
+    await settled();
+    await win(); // in an epoch of its own
     await settled();
 });
 

@@ -136,10 +136,11 @@ test('run again it checks, without a key, and makes nothing', async () => {
 
 /** Run until something is signed, then kill -9. */
 async function interrupted(over) {
+    const before = node.count('eth_sendRawTransaction');
     let child;
     const over_with = deploy({ ...env, ...over }, [], (c) => { child = c; });
     const rec = await eventually(() => JSON.parse(readFileSync(env.OGPU_RECORD, 'utf8')), 'the record');
-    await eventually(() => node.count('eth_sendRawTransaction') > 0, 'sent');
+    await eventually(() => node.count('eth_sendRawTransaction') > before, 'sent');
     child.kill('SIGKILL');
     await over_with;
     return rec;

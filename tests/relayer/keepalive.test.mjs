@@ -8,7 +8,7 @@ import { Chain } from '../support/chain.mjs';
 import { Sql } from '../support/sql.mjs';
 import { Stack, build, eventually } from '../support/stack.mjs';
 
-const SILENCE = 6n;
+const SILENCE = 12n;
 const fast = { OGPU_POLL_MS: '100', OGPU_FINALITY: 'depth:0' };
 let stack, sql, chain, stranger, relayer;
 
@@ -31,10 +31,10 @@ const audit = () => spawnSync(join(build, 'bin', 'ogpu-auditor'), ['--quiet'], {
 test('with nothing to settle and nobody registered, batches of padding keep the exit shut', async () => {
     const born = await chain.read(chain.settlement, 'born');
     for (const life of [1n, 2n, 3n]) {
-        await eventually(async () => (await chain.read(chain.settlement, 'lastEpoch')) >= life, `epoch ${life}`);
+        await eventually(async () => (await chain.read(chain.settlement, 'lastEpoch')) >= life, `epoch ${life}`, 60_000);
         await assert.rejects(beginExit(), /NotSilent/);
     }
-    await eventually(async () => (await chain.public.getBlock()).timestamp >= born + 2n * SILENCE, 'twice the silence');
+    await eventually(async () => (await chain.public.getBlock()).timestamp >= born + 2n * SILENCE, 'twice the silence', 60_000);
     await assert.rejects(beginExit(), /NotSilent/);
     assert.equal(await chain.read(chain.settlement, 'committed'), 0n);
     const [row] = await sql.query('SELECT * FROM batch WHERE epoch = 1');
@@ -51,11 +51,11 @@ test('a silence that the operator\'s own figure would reach is refused', async (
     const wrong = stack.start('ogpu-relayer', { ...fast, OGPU_KEEPALIVE_S: String(SILENCE) });
     assert.equal((await slow.ended).code, 1);
     assert.equal((await wrong.ended).code, 1);
-    assert.match(stack.log('ogpu-relayer'), /OGPU_KEEPALIVE_S must be below the contract's silence, 6 s/);
+    assert.match(stack.log('ogpu-relayer'), /OGPU_KEEPALIVE_S must be below the contract's silence, 12 s/);
 });
 
 test('with the relayer gone, anyone begins the exit', async () => {
-    await eventually(beginExit, 'the exit may begin');
+    await eventually(beginExit, 'the exit may begin', 60_000);
     await chain.send(stranger, chain.settlement, 'beginExit', []);
     assert.ok((await chain.read(chain.settlement, 'exitAt')) > 0n);
 });

@@ -83,11 +83,13 @@ test('two ups at once do not fight', LIMIT, async () => {
     tool('down');
 });
 
-test('what kill -9 left is replaced', LIMIT, () => {
+test('what kill -9 left is replaced', LIMIT, async () => {
     const parts = ['--parts', 'redis anvil contracts'];
     assert.equal(tool('up', ...parts).status, 0);
     const was = pids();
-    process.kill(was.find(([name]) => name === 'redis')[1], 'SIGKILL');
+    const [, redis] = was.find(([name]) => name === 'redis');
+    process.kill(redis, 'SIGKILL');
+    while (runs(redis)) await new Promise((done) => { setTimeout(done, 10); });
     const { status, text } = tool('up', ...parts);
     assert.equal(status, 0, text);
     assert.match(text, /a killed stack was here/);

@@ -13,7 +13,9 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 export async function eventually(probe, what, ms = 30_000) {
     const deadline = Date.now() + ms;
     let last;
-    while (Date.now() < deadline) {
+    // One look is always behind the deadline: a machine may stand still between two.
+    for (let over = false; !over; await sleep(100)) {
+        over = Date.now() >= deadline;
         try {
             last = await probe();
             if (last) {
@@ -22,7 +24,6 @@ export async function eventually(probe, what, ms = 30_000) {
         } catch (e) {
             last = e;
         }
-        await sleep(100);
     }
     throw new Error(`${what} did not happen in ${ms} ms; last: ${last}`);
 }

@@ -13,7 +13,9 @@ export const master = '0x90F79bf6EB2c4f870365E785982E1f101E93b906';
 /** Whether every process of these is frozen or stopped from outside. */
 export const frozen = (list) => list.length > 0 && list.every(({ pid }) => {
     try {
-        return /^State:\s+D/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+        if (/^State:\s+D/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return true; // cgroup v1
+        const [, at] = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+        return /^frozen 1$/m.test(readFileSync(`/sys/fs/cgroup${at}/cgroup.events`, 'utf8'));
     } catch {
         return false;
     }
@@ -85,7 +87,7 @@ export class Crew {
                 } catch {
                     return true; // gone with its last process
                 }
-            }, `an empty ${at}`, 5000);
+            }, `an empty ${at}`, 15_000);
             assert.ok(procs);
         }
     }

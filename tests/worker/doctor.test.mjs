@@ -112,7 +112,7 @@ test('a clock that is wrong', async () => {
     });
     await new Promise((done) => { late.listen(0, '127.0.0.1', done); });
     late.unref();
-    await finds('clock', /^-(3600|3599|3601) s/, /NTP/, { OGPU_URL: `http://127.0.0.1:${late.address().port}` });
+    await finds('clock', /^-(36\d\d|359\d) s/, /NTP/, { OGPU_URL: `http://127.0.0.1:${late.address().port}` });
     late.close();
 });
 

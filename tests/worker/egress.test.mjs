@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { terms, wants, web, withNames } from '../containers/egress.mjs';
+import { freePort } from '../support/free_port.mjs';
 import { Crew, until } from './crew.mjs';
 import { Gateway } from './gateway.mjs';
 import { execute, hostile, imageOf, manifestOf, worker } from './support.mjs';
@@ -73,7 +74,7 @@ test('hosts that the provider does not have, more bytes than he gives: not regis
 
 test('agreed: served, answered, its bytes in log and metrics', async () => {
     const source = asking();
-    const port = 20000 + Math.floor(Math.random() * 10000);
+    const port = await freePort();
     crew.start(gateway.url, { ...terms([page.port]), OGPU_METRICS_PORT: String(port) });
     gateway.submit(source, {});
     const { body } = await gateway.saw(/respond$/);

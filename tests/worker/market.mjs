@@ -34,7 +34,7 @@ export class Market {
         for (const w of this.crew) {
             w.kill('SIGKILL');
             await w.ended;
-            await eventually(() => this.running() === 0, 'end of the containers', 5000);
+            await eventually(() => this.running() === 0, 'end of the containers', 15_000);
             sweep(w.work);
         }
         this.crew = [];
@@ -119,8 +119,8 @@ export class Market {
      * either), no cgroup with somebody in it, no input file, no half image.
      */
     async nothingLeft(w) {
-        await eventually(() => this.running() === 0, 'end of the containers', 5000);
-        await eventually(() => mountedIn(w.work).length === 0, `nobody has ${w.work} mounted`, 5000);
+        await eventually(() => this.running() === 0, 'end of the containers', 15_000);
+        await eventually(() => mountedIn(w.work).length === 0, `nobody has ${w.work} mounted`, 15_000);
         for (const at of cgroupsOf(w.work)) {
             await eventually(() => {
                 try {
@@ -128,7 +128,7 @@ export class Market {
                 } catch {
                     return true; // gone with its last process
                 }
-            }, `an empty ${at}`, 5000);
+            }, `an empty ${at}`, 15_000);
         }
         assert.deepEqual(readdirSync(join(w.work, 'inputs')), []);
         assert.deepEqual(readdirSync(join(w.work, 'images/tmp')), []);

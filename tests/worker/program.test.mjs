@@ -204,7 +204,8 @@ for (const name of ['ogpu-worker', 'ogpu-worker-user']) {
         writeFileSync(copy, lines.join('\n').replaceAll('/usr/local/bin/ogpu-worker', worker));
         const { status, stdout, stderr, error } = spawnSync('systemd-analyze', ['verify', '--man=no', copy], { encoding: 'utf8' });
         if (error?.code === 'ENOENT') return; // no systemd here: nothing to ask
-        assert.deepEqual([status, stdout + stderr], [0, '']);
+        // It may have something to say of the machine's own units.
+        assert.deepEqual([status, (stdout + stderr).split('\n').filter((line) => line.includes(name))], [0, []]);
     });
 }
 

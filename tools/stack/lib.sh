@@ -153,16 +153,20 @@ stop_all() {
 
 services() { find "$RUN/pid" -type f -printf '%f\n' 2>/dev/null | sort; }
 
-# A TCP port of 127.0.0.1 nobody holds. Taken below the ephemeral range, so that no outgoing
+# Different TCP ports of 127.0.0.1 nobody holds, one a line. free_port [HOW MANY]. Taken below the ephemeral range, so that no outgoing
 # connection grabs it between this answer and the bind.
 free_port() {
     perl -MSocket -e '
-        for (1 .. 200) {
+        my ($want, @held) = @ARGV;
+        for (1 .. 200 * $want) {
             my $port = 15000 + int(rand(17000));
             socket(my $s, PF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
-            if (bind($s, pack_sockaddr_in($port, INADDR_LOOPBACK))) { print "$port\n"; exit 0 }
+            bind($s, pack_sockaddr_in($port, INADDR_LOOPBACK)) or next;
+            push @held, $s;
+            print "$port\n";
+            exit 0 if @held == $want;
         }
-        die "no free TCP port\n"'
+        die "no free TCP port\n"' "${1:-1}"
 }
 
 random_hex() { od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }

@@ -76,11 +76,11 @@ need_binary() {
 
 # Chooses both addresses before either starts: HAProxy and the public URL need them.
 place_gateways() {
-    local front
-    front=$(free_port)
-    OGPU_GATEWAY_1=127.0.0.1:$(free_port)
-    OGPU_GATEWAY_2=127.0.0.1:$(free_port)
-    export OGPU_GATEWAY_1 OGPU_GATEWAY_2 OGPU_PUBLIC_URL=http://127.0.0.1:$front
+    local ports
+    mapfile -t ports < <(free_port 3)
+    [ ${#ports[@]} = 3 ] || die "no free TCP port"
+    export OGPU_GATEWAY_1=127.0.0.1:${ports[0]} OGPU_GATEWAY_2=127.0.0.1:${ports[1]}
+    export OGPU_PUBLIC_URL=http://127.0.0.1:${ports[2]}
     export OGPU_BLOB_DIR=$RUN/blobs OGPU_DOCS_DIR=${OGPU_DOCS_DIR:-$BUILD/docs}
     mkdir -p "$OGPU_BLOB_DIR"
 }

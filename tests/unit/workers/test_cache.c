@@ -17,7 +17,7 @@
 
 #define MORE_THAN_ANY_DISK ((int64_t)1 << 60)
 
-static char dir[96];
+static char dir[160];
 
 static void at(char out[256], char image, const char *rest)
 {
