@@ -72,7 +72,7 @@ static const struct config_row rows[] = {
            "units of 10^-6 that batches may declare in a day, and vouchers once more"),
     NUMBER("OGPU_ADMIN_DELAY_S", TERM_ADMIN_DELAY, FOREVER_S, "wait of the admin; 0: 7 days"),
     NUMBER("OGPU_EXIT_SILENCE_S", TERM_SILENCE, FOREVER_S,
-           "silence after which anyone may begin the forced exit; 0: 7 days"),
+           "silence after which anyone may begin the forced exit; 0: 21 days"),
     NUMBER("OGPU_EXIT_WINDOW_S", TERM_WINDOW, FOREVER_S,
            "window in which entries are shown then; 0: 7 days"),
     NUMBER("OGPU_UNBONDING_S", TERM_UNBONDING, FOREVER_S, "wait of unbonded stake; 0: 21 days"),
@@ -88,7 +88,7 @@ static const struct config_row rows[] = {
 
 /* Where nothing was said. What a day may cost and how long a thief has are nobody's to guess. */
 static const uint64_t usual[TERMS] = {
-    [TERM_ADMIN_DELAY] = 7ULL * DAY, [TERM_SILENCE] = 7ULL * DAY, [TERM_WINDOW] = 7ULL * DAY,
+    [TERM_ADMIN_DELAY] = 7ULL * DAY, [TERM_SILENCE] = 21ULL * DAY, [TERM_WINDOW] = 7ULL * DAY,
     [TERM_UNBONDING] = 21ULL * DAY,  [TERM_APPEAL] = 7ULL * DAY,
 };
 

@@ -48,13 +48,15 @@ enum err_code relayer_ask_settler(struct relayer *r, struct address *out, struct
 /*
  * A batch counts as a sign of life once it is claimable, `delay` after its block. Settled every
  * `beat`, the newest claimable one is at most one beat old; after an outage the next must be
- * claimable within `silence` of the last. Half of what is left gives a lost beat a second chance.
+ * claimable within `silence` of the last. A quarter of what is left: when a theft stops all
+ * batches, three are left until the exit opens, in which the settler gets a successor
+ * (relayer/terms.c).
  */
 static int64_t beat_of(const struct contract_facts *f)
 {
     uint64_t room = f->silence > f->delay ? f->silence - f->delay : f->silence;
 
-    return room < 2 ? 1 : (int64_t)(room / 2);
+    return room < 4 ? 1 : (int64_t)(room / 4);
 }
 
 static enum err_code choose_beat(struct relayer *r, const struct contract_facts *f, struct err *err)

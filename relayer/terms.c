@@ -56,6 +56,31 @@ static enum err_code check_roles(const struct terms *t, struct err *err)
     return E_OK;
 }
 
+/*
+ * A theft of the settler's key, handled as docs/operate.md says, leaves no batch that is not ripe,
+ * and the next can be settled only by whom the admin names after its wait. What was ripe is at most
+ * one of the relayer's beats old then: a quarter of what the delay leaves of the silence. So twice
+ * the wait leaves half a wait in which the admin must announce, and a whole one where the gateway
+ * was busy (tests/contracts/forge/Theft.t.sol).
+ */
+static enum err_code check_silence(const struct terms *t, struct err *err)
+{
+    uint64_t delay = number_of(t, TERM_DELAY);
+    uint64_t wait = number_of(t, TERM_ADMIN_DELAY);
+    uint64_t silence = number_of(t, TERM_SILENCE);
+
+    if (delay >= silence)
+        return err_set(err, E_CONFIG,
+                       "delay must be below silence: a batch counts as a sign of life once it is "
+                       "claimable, so anyone could begin the forced exit of a gateway that works");
+    if (silence <= 2 * wait + delay)
+        return err_set(err, E_CONFIG,
+                       "silence is %" PRIu64 ": it must be above 2 * admin_delay + delay, %" PRIu64
+                       ", or the forced exit opens before a robbed settler has a successor",
+                       silence, 2 * wait + delay);
+    return E_OK;
+}
+
 enum err_code terms_check(const struct terms *t, struct err *err)
 {
     enum err_code rc = check_roles(t, err);
@@ -69,10 +94,9 @@ enum err_code terms_check(const struct terms *t, struct err *err)
             return err_set(err, E_CONFIG, "%s is %" PRIu64 ": 1 to %" PRIu64 " make sense",
                            table[i].name, n, table[i].max);
     }
-    if (number_of(t, TERM_DELAY) >= number_of(t, TERM_SILENCE))
-        return err_set(err, E_CONFIG,
-                       "delay must be below silence: a batch counts as a sign of life once it is "
-                       "claimable, so anyone could begin the forced exit of a gateway that works");
+    rc = check_silence(t, err);
+    if (rc != E_OK)
+        return rc;
     if (number_of(t, TERM_WINDOW) <= number_of(t, TERM_DELAY))
         return err_set(err, E_CONFIG,
                        "window must be above delay: else the last batch cannot be shown in it");

@@ -21,7 +21,8 @@ before(async () => {
     anvil = await c.start_anvil('--enable-tx-gas-limit');
     chain = c.connect(anvil.url);
     at = await c.deploy(anvil.url, made.build, { OGPU_CLAIM_DELAY_S: String(DELAY),
-        OGPU_EXIT_SILENCE_S: String(7 * DAY), OGPU_EXIT_WINDOW_S: String(3 * DAY) });
+        OGPU_ADMIN_DELAY_S: String(2 * DAY), OGPU_EXIT_SILENCE_S: String(7 * DAY),
+        OGPU_EXIT_WINDOW_S: String(3 * DAY) });
 });
 
 after(async () => {

@@ -60,7 +60,9 @@ test('what cannot be right is refused before anything is signed', async () => {
         [/delay is 0/, { OGPU_CLAIM_DELAY_S: '' }],
         [/delay is 2592001: 1 to 2592000/, { OGPU_CLAIM_DELAY_S: String(30 * DAY + 1), OGPU_EXIT_SILENCE_S: String(60 * DAY), OGPU_EXIT_WINDOW_S: String(60 * DAY) }],
         [/delay must be below silence/, { OGPU_CLAIM_DELAY_S: '600', OGPU_EXIT_SILENCE_S: '600' }],
-        [/delay must be below silence/, { OGPU_CLAIM_DELAY_S: String(7 * DAY), OGPU_EXIT_WINDOW_S: String(8 * DAY) }],
+        [/silence is 604800: it must be above 2 \* admin_delay \+ delay, 1209601, or the forced exit opens before a robbed settler has a successor/, { OGPU_EXIT_SILENCE_S: String(7 * DAY) }],
+        [/silence is 1814400: it must be above .* 1814400,/, { OGPU_CLAIM_DELAY_S: String(7 * DAY), OGPU_EXIT_WINDOW_S: String(8 * DAY) }],
+        [/silence is 5: it must be above .* 5,/, { OGPU_EXIT_SILENCE_S: '5', OGPU_ADMIN_DELAY_S: '2' }],
         [/window must be above delay/, { OGPU_CLAIM_DELAY_S: '600', OGPU_EXIT_WINDOW_S: '600' }],
         [/unbonding must be above admin_delay/, { OGPU_UNBONDING_S: String(7 * DAY) }],
         [/daily_cap is 0/, { OGPU_DAILY_CAP: '' }],
@@ -97,7 +99,7 @@ test('a dry run says where and for how much, and changes nothing; the deployment
     for (const name of ['settler', 'signer', 'guardian']) {
         assert.equal(await read(made, name), getAddress(env[`OGPU_${name.toUpperCase()}`]));
     }
-    assert.deepEqual([await read(made, 'delay'), await read(made, 'silence'), await read(made, 'dailyCap')], [1n, BigInt(7 * DAY), 2n ** 63n - 1n]);
+    assert.deepEqual([await read(made, 'delay'), await read(made, 'silence'), await read(made, 'dailyCap')], [1n, BigInt(21 * DAY), 2n ** 63n - 1n]);
 });
 
 test('run again it checks, without a key, and makes nothing', async () => {
