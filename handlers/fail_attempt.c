@@ -5,6 +5,26 @@
 #include "queue/post.h"
 #include "server/app.h"
 
+/*
+ * How long a task that was handed back stays away from that operator: its workers would claim it
+ * again at once, being the oldest, and do nothing else for as long as an image cannot be had. What
+ * says nothing of the task comes back at once.
+ */
+#define HOLD_S 600
+
+static int hold_s(const struct in_fail_attempt *in)
+{
+    static const char *const passing[] = {"draining", "no_device"};
+
+    if (!in->released)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
+        if (text_is(in->code, passing[i]))
+            return 0;
+    }
+    return HOLD_S;
+}
+
 static enum op_next answer(struct op *op)
 {
     const struct in_fail_attempt *in = op->in;
@@ -14,7 +34,7 @@ static enum op_next answer(struct op *op)
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), false))
         return OP_REPLY;
     if (in->released)
-        post_untried(op->app->queue, row->source, row->task, op->who.account);
+        post_held(op->app->queue, row->source, row->task, op->who.account, hold_s(in));
     if (row->reopened)
         post_reopen(op->app->queue, row->source, row->task);
     else
@@ -42,6 +62,7 @@ static enum op_next loaded(struct op *op)
         .code = in->code,
         .message = in->message,
         .attempts_max = (int32_t)op->app->attempts_max,
+        .hold_s = hold_s(in),
     };
     return op_call(op, SQL_ATTEMPT_END, call, key_of(row->task), key_of(row->task), answer);
 }

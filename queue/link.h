@@ -30,7 +30,15 @@ MUST_CHECK enum err_code link_connect(const struct link_address *at, redisContex
                                       struct err *err);
 
 /** The Lua scripts, loaded at connect. */
-enum script { SCRIPT_OPEN, SCRIPT_POP, SCRIPT_RETURN, SCRIPT_DROP, SCRIPT_MARK, SCRIPT_COUNT };
+enum script {
+    SCRIPT_OPEN,
+    SCRIPT_POP,
+    SCRIPT_RETURN,
+    SCRIPT_DROP,
+    SCRIPT_TRIED,
+    SCRIPT_MARK,
+    SCRIPT_COUNT
+};
 
 /** Source text of a script; queue/scripts.c. */
 extern const char *const script_text[SCRIPT_COUNT];

@@ -6,11 +6,16 @@
 #include "queue/bell.h"
 #include "queue/slots.h"
 
+/* A try that the book did not know of: one that counts for good, or one handed back a while ago.
+ * So the database is asked again before long. */
+#define ASK_AGAIN_MS 300000
+
 struct news {
     struct uuid source;
     struct uuid task;
     int64_t master;
-    int n; /**< how many slots, or the slot's digit */
+    int n;            /**< how many slots, or the slot's digit */
+    int64_t tried_ms; /**< for how long a try is remembered */
     enum slot_fate fate;
 };
 
@@ -60,11 +65,11 @@ static void do_moved(struct queue *q, void *ctx)
     free(n);
 }
 
-static void do_untried(struct queue *q, void *ctx)
+static void do_tried(struct queue *q, void *ctx)
 {
     struct news *n = ctx;
 
-    (void)slots_tried(q, n->source, n->task, n->master, false, NULL);
+    (void)slots_tried(q, n->source, n->task, n->master, n->tried_ms, NULL);
     free(n);
 }
 
@@ -76,10 +81,10 @@ static void do_slot(struct queue *q, void *ctx)
     switch (n->fate) {
     case SLOT_TAKEN:
         (void)slots_ack(q, &slot, NULL);
-        (void)slots_tried(q, n->source, n->task, n->master, true, NULL);
+        (void)slots_tried(q, n->source, n->task, n->master, SLOT_TRIED_MS, NULL);
         break;
     case SLOT_TRIED:
-        (void)slots_tried(q, n->source, n->task, n->master, true, NULL);
+        (void)slots_tried(q, n->source, n->task, n->master, ASK_AGAIN_MS, NULL);
         (void)slots_return(q, &slot, NULL);
         break;
     case SLOT_RETURNED:
@@ -127,5 +132,13 @@ void post_moved(struct queue_thread *t, struct uuid task)
 
 void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t master)
 {
-    post(t, do_untried, (struct news){.source = source, .task = task, .master = master});
+    post_held(t, source, task, master, 0);
+}
+
+void post_held(struct queue_thread *t, struct uuid source, struct uuid task, int64_t master,
+               int hold_s)
+{
+    post(t, do_tried,
+         (struct news){
+             .source = source, .task = task, .master = master, .tried_ms = (int64_t)hold_s * 1000});
 }

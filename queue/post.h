@@ -39,4 +39,8 @@ void post_slot(struct queue_thread *t, const struct slot *slot, int64_t master,
 /** A master gave a try back: its claims may see the task again. */
 void post_untried(struct queue_thread *t, struct uuid source, struct uuid task, int64_t master);
 
+/** The same, but not for `hold_s` seconds (0..3600). */
+void post_held(struct queue_thread *t, struct uuid source, struct uuid task, int64_t master,
+               int hold_s);
+
 #endif

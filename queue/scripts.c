@@ -28,9 +28,10 @@ static const char open_lua[] =
               "return added\n";
 
 /*
- * KEYS slots, pending, tried; ARGV pending time in ms, '1' to take or '0' to look, tasks tried
- * before this time (ms) are forgotten. Answers the member or nil. Members that are not ours
- * (forged, garbage) are thrown out on sight. The first page is short: mostly its first member does.
+ * KEYS slots, pending, tried; ARGV pending time in ms, '1' to take or '0' to look. A task
+ * is tried until the time (ms) that is its score. Answers the member or nil. Members that are not
+ * ours (forged, garbage) are thrown out on sight. The first page is short: mostly its first member
+ * does.
  */
 static const char pop_lua[] = LUA_SCORE
     "local t = redis.call('TIME')\n"
@@ -45,7 +46,7 @@ static const char pop_lua[] = LUA_SCORE
     "  if #page == 0 then return false end\n"
     "  for _, m in ipairs(page) do\n"
     "    if not ours(m) then redis.call('ZREM', KEYS[1], m)\n"
-    "    elseif not redis.call('ZSCORE', KEYS[3], string.sub(m, 1, 32)) then\n"
+    "    elseif tonumber(redis.call('ZSCORE', KEYS[3], string.sub(m, 1, 32)) or 0) <= now then\n"
     "      if ARGV[2] == '1' then\n"
     "        redis.call('ZREM', KEYS[1], m)\n"
     "        redis.call('ZADD', KEYS[2], now + ARGV[1], m)\n"
@@ -73,6 +74,15 @@ static const char drop_lua[] = "for i = 0, 7 do\n"
                                "end\n"
                                "return 1\n";
 
+/* KEYS tried; ARGV task, for how long (ms). By Redis's clock, as pop reads it. An hour is the
+ * longest (SLOT_TRIED_MS). */
+static const char tried_lua[] = "local t = redis.call('TIME')\n"
+                                "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+                                "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n"
+                                "redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])\n"
+                                "redis.call('EXPIRE', KEYS[1], 3600)\n"
+                                "return 1\n";
+
 /* KEYS token, mark. */
 static const char mark_lua[] = "if redis.call('DEL', KEYS[1]) == 1 then\n"
                                "  redis.call('SET', KEYS[2], '1')\n"
@@ -81,6 +91,6 @@ static const char mark_lua[] = "if redis.call('DEL', KEYS[1]) == 1 then\n"
                                "return 0\n";
 
 const char *const script_text[SCRIPT_COUNT] = {
-    [SCRIPT_OPEN] = open_lua, [SCRIPT_POP] = pop_lua,   [SCRIPT_RETURN] = return_lua,
-    [SCRIPT_DROP] = drop_lua, [SCRIPT_MARK] = mark_lua,
+    [SCRIPT_OPEN] = open_lua, [SCRIPT_POP] = pop_lua,     [SCRIPT_RETURN] = return_lua,
+    [SCRIPT_DROP] = drop_lua, [SCRIPT_TRIED] = tried_lua, [SCRIPT_MARK] = mark_lua,
 };

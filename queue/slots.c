@@ -6,14 +6,12 @@
 #include <string.h>
 
 #include "core/id.h"
-#include "lib/clock.h"
 #include "lib/hex.h"
 #include "queue/link.h"
 
-#define TRIED_KEEP_MS 3600000
-#define KEY_MAX       96
-#define TASK_HEX      32
-#define MEMBER_LEN    (TASK_HEX + 2)
+#define KEY_MAX    96
+#define TASK_HEX   32
+#define MEMBER_LEN (TASK_HEX + 2)
 
 struct keys {
     char slots[KEY_MAX];
@@ -226,45 +224,27 @@ enum err_code slots_return(struct queue *q, const struct slot *slot, struct err 
     return link_append(q, &a, err);
 }
 
-static enum err_code send_two(struct queue *q, const char *word, const char *key, const char *x,
-                              const char *y, struct err *err)
-{
-    struct link_args a = {.n = 0};
-
-    add(&a, word);
-    add(&a, key);
-    add(&a, x);
-    if (y)
-        add(&a, y);
-    return link_append(q, &a, err);
-}
-
 enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t master,
-                          bool tried, struct err *err)
+                          int64_t ms, struct err *err)
 {
     struct keys k;
     struct link_args a = {.n = 0};
     char hex[TASK_HEX + 1];
-    char now[24];
-    char old[24];
-    int64_t now_ms = clock_wall_us() / 1000;
-    enum err_code rc;
+    char keep[24];
 
     keys_of(source, master, &k);
     hex_encode(task.b, sizeof(task.b), hex);
-    if (!tried)
-        return send_two(q, "ZREM", k.tried, hex, NULL, err);
-    snprintf(now, sizeof(now), "%" PRId64, now_ms);
-    snprintf(old, sizeof(old), "%" PRId64, now_ms - TRIED_KEEP_MS);
-    rc = send_two(q, "ZADD", k.tried, now, hex, err);
-    if (rc == E_OK)
-        rc = send_two(q, "EXPIRE", k.tried, "3600", NULL, err);
-    if (rc != E_OK)
-        return rc;
-    add(&a, "ZREMRANGEBYSCORE");
-    add(&a, k.tried);
-    add(&a, "-inf");
-    add(&a, old);
+    if (ms > 0) {
+        snprintf(keep, sizeof(keep), "%" PRId64, ms);
+        link_eval(q, &a, SCRIPT_TRIED, "1");
+        add(&a, k.tried);
+        add(&a, hex);
+        add(&a, keep);
+    } else {
+        add(&a, "ZREM");
+        add(&a, k.tried);
+        add(&a, hex);
+    }
     return link_append(q, &a, err);
 }
 

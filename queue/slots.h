@@ -27,6 +27,7 @@ struct slot {
 };
 
 #define SLOT_PENDING_MS 2000
+#define SLOT_TRIED_MS   3600000
 #define SLOT_DIGITS     8
 
 /**
@@ -63,9 +64,13 @@ enum err_code slots_ack(struct queue *q, const struct slot *slot, struct err *er
 /** The popped slot goes back to where it was. Sent without waiting. */
 enum err_code slots_return(struct queue *q, const struct slot *slot, struct err *err);
 
-/** Remember (`tried`) or forget that a master tried a task. Sent without waiting. */
+/**
+ * Remember that a master tried a task, or forget it. Sent without waiting.
+ *
+ * @ms  for how long from now, at most SLOT_TRIED_MS; 0: forget
+ */
 enum err_code slots_tried(struct queue *q, struct uuid source, struct uuid task, int64_t master,
-                          bool tried, struct err *err);
+                          int64_t ms, struct err *err);
 
 /** A task is closed: none of its slots is open any more. Sent without waiting. */
 enum err_code slots_drop(struct queue *q, struct uuid source, struct uuid task, struct err *err);

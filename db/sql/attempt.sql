@@ -30,6 +30,7 @@ WITH c AS MATERIALIZED (
                 WHEN r.source_id IS NULL THEN 'not_registered'
                 WHEN t.live >= t.racers THEN 'no_slot'
                 WHEN EXISTS (SELECT FROM attempt a WHERE a.task_id = t.id AND a.operator = p.master AND a.state <> 'released') THEN 'operator_tried'
+                WHEN EXISTS (SELECT FROM attempt a WHERE a.task_id = t.id AND a.operator = p.master AND a.held_until > c.at) THEN 'operator_tried'
                 ELSE 'ok' END AS fate
       FROM c LEFT JOIN task t ON t.id = c.task
       LEFT JOIN provider p ON p.id = c.provider
@@ -63,6 +64,7 @@ SELECT t.id AS task
  WHERE r.provider_id = $1 AND ($2::text IS NULL OR r.source_id::text = ANY(string_to_array($2, ',')))
    AND t.status IN ('queued', 'running', 'verifying') AND t.live < t.racers AND t.expires_at > ogpu_now()
    AND NOT EXISTS (SELECT FROM attempt a WHERE a.task_id = t.id AND a.operator = p.master AND a.state <> 'released')
+   AND NOT EXISTS (SELECT FROM attempt a WHERE a.task_id = t.id AND a.operator = p.master AND a.held_until > ogpu_now())
  ORDER BY t.id LIMIT $3 FOR NO KEY UPDATE OF t SKIP LOCKED;
 
 -- name: claim_view
@@ -116,9 +118,10 @@ SELECT call, fate AS outcome,
 -- name: attempt_end
 -- An attempt ends without a response: 'failed' (the worker's blame), 'released' (handed back, no penalty; also an answer
 -- that could not be delivered) or 'lapsed' (the keeper's: its lease ran out). The slot opens again; when too many attempts
--- have failed and none is left, the task fails and is refunded. A zero `provider` is the keeper. Safe twice.
+-- have failed and none is left, the task fails and is refunded. A zero `provider` is the keeper. Safe twice. What is
+-- released counts as its operator's try for `hold_s` more, so that a task it cannot serve does not keep it from all others.
 -- class: write
--- params: id uuid, provider uuid?, how text, code text, message text, attempts_max int4
+-- params: id uuid, provider uuid?, how text, code text, message text, attempts_max int4, hold_s int4
 -- returns: call int4, outcome text, task uuid?, source uuid?, reopened bool
 -- lock: task
 SELECT id FROM task WHERE id IN (SELECT task_id FROM attempt WHERE id = ANY($1::uuid[])) ORDER BY id FOR NO KEY UPDATE;
@@ -130,8 +133,8 @@ SELECT account_id FROM balance WHERE account_id IN (SELECT t.account_id FROM tas
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, u.*, n.at
-      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int4[])
-           WITH ORDINALITY AS u(id, provider, how, code, message, attempts_max, o), (SELECT ogpu_now() AS at) n
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int4[], $7::int4[])
+           WITH ORDINALITY AS u(id, provider, how, code, message, attempts_max, hold_s, o), (SELECT ogpu_now() AS at) n
 ), g AS MATERIALIZED (
     SELECT c.*, t.id AS task, t.source_id AS source, t.account_id AS account, t.status, t.reward, t.version, t.live, t.failures, t.expires_at,
            CASE WHEN a.id IS NULL THEN 'attempt_not_found'
@@ -149,7 +152,8 @@ WITH c AS MATERIALIZED (
            CASE WHEN failures_now >= attempts_max AND live = 1 THEN 'failed' WHEN verifying THEN 'verifying' WHEN live > 1 THEN 'running' ELSE 'queued' END AS next
       FROM g
 ), a AS (
-    UPDATE attempt SET state = f.how, ended_at = f.at, error_code = NULLIF(f.code, ''), error_message = NULLIF(f.message, '')
+    UPDATE attempt SET state = f.how, ended_at = f.at, error_code = NULLIF(f.code, ''), error_message = NULLIF(f.message, ''),
+           held_until = CASE WHEN f.how = 'released' AND f.hold_s > 0 THEN f.at + f.hold_s * interval '1 second' END
       FROM f WHERE attempt.id = f.id AND f.fate = 'ok'
 ), t AS (
     UPDATE task SET status = f.next, live = task.live - 1, failures = f.failures_now, version = task.version + 1, updated_at = f.at,

@@ -96,6 +96,30 @@ test('a claim nobody waits for any more gives its attempt back', async () => {
     assert.equal(expect(await client.get(`${task.urls.self}?wait=10`), 200).status, 'succeeded');
 });
 
+test('a task that its operator cannot serve is offered to others, not to it again and again', async () => {
+    const [p, q] = [await worker(), await worker()];
+    const older = await submit();
+    const younger = await submit();
+    const first = expect(await p.claim(10), 200);
+    assert.equal(first.task, older.id);
+    const why = { code: 'image_unavailable', message: 'no route to the registry', released: true };
+    expect(await p.post(first.urls.fail, why), 200);
+    const next = expect(await p.claim(10), 200);
+    assert.equal(next.task, younger.id);
+    expect(await p.answer(next, Buffer.from('younger')), 202);
+    assert.equal((await p.claim(1)).status, 204);
+    const others = expect(await q.claim(10), 200);
+    assert.equal(others.task, older.id);
+    expect(await q.post(others.urls.fail, { ...why, code: 'draining' }), 200);
+    await sql.query('UPDATE attempt SET held_until = ogpu_now() WHERE held_until > ogpu_now()');
+    redis('FLUSHALL'); // by its clock nothing is over
+    const again = expect(await p.claim(15), 200);
+    assert.equal(again.task, older.id);
+    expect(await p.answer(again, Buffer.from('older')), 202);
+    assert.equal(expect(await client.get(`${older.urls.self}?wait=10`), 200).status, 'succeeded');
+    await eventually(() => redis('EXISTS', 'ogpu:book') === '1', 'the book is whole again', 15_000);
+});
+
 test('FLUSHALL loses no work', async () => {
     const p = await worker();
     const tasks = [await submit(), await submit(), await submit()];
@@ -151,6 +175,12 @@ test('without Redis the database finds, within two seconds', async () => {
     for (let i = 0; i < 4; i++) {
         ms.push(await pickUp(p));
     }
+    const older = await submit();
+    const first = expect(await p.claim(10), 200);
+    assert.equal(first.task, older.id);
+    expect(await p.post(first.urls.fail, { code: 'image_refused', message: '', released: true }), 200);
+    await pickUp(p);
+    expect(await client.post(older.urls.cancel, {}), 200);
     assert.ok(Math.max(...ms) <= 2000, ms.join(' '));
     const port = new URL(stack.env.REDIS_URL).port;
     w.shell(`spawn redis TERM redis-server --bind 127.0.0.1 --port ${port} --save '' --appendonly no --dir "$RUN" --daemonize no`);

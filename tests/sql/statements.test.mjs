@@ -123,6 +123,26 @@ test('slots, operators and epochs: the locked task row decides', async () => {
     assert.deepEqual((await sql.query('SELECT epoch FROM attempt WHERE task_id = $1 ORDER BY epoch', [task.id])).map((r) => r.epoch), [1, 2, 3]);
 });
 
+test('what is handed back is tried for a while, by its operator alone', async () => {
+    const client = await m.client();
+    const source = await m.source(client);
+    const task = await m.submit(client, source, { racers: 1 });
+    const [p1, p2] = [await m.provider(source), await m.provider(source)];
+    const picks = async (p) => (await sql.read('slot_pick', { provider: p.id, wanted: null, max: 8 })).map((r) => r.task);
+    await m.end(await m.open(task, p1), 'released', { hold_s: 600 });
+    assert.equal((await m.open(task, p1)).outcome, 'operator_tried');
+    assert.deepEqual([await picks(p1), await picks(p2)], [[], [task.id]]);
+    await m.end(await m.open(task, p2), 'released', { hold_s: 0 });
+    assert.deepEqual(await picks(p2), [task.id], 'not held');
+    await sql.query("UPDATE attempt SET held_until = ogpu_now() WHERE task_id = $1 AND held_until > ogpu_now() + interval '590 s'", [task.id]);
+    assert.deepEqual(await picks(p1), [task.id], 'until then');
+    const last = await m.open(task, p1);
+    await m.end(last, 'failed', { hold_s: 600 });
+    assert.deepEqual(await sql.query('SELECT held_until FROM attempt WHERE id = $1', [last.id]), [{ held_until: null }]);
+    assert.equal((await m.open(task, p1)).outcome, 'operator_tried', 'for good');
+    assert.equal((await m.task(task)).failures, 1);
+});
+
 test('first valid wins: reward to the operator, fee apart, others beaten, once', async () => {
     const client = await m.client();
     const source = await m.source(client);

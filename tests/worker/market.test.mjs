@@ -2,12 +2,14 @@
 // Real workers at a real gateway: races, and every way in which a worker can leave in the middle of
 // a run. The task is always done in the end, by somebody, once; the auditor finds the books right.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
+import { expect } from '../support/actors.mjs';
 import { eventually, sleep } from '../support/stack.mjs';
 import { Market } from './market.mjs';
-import { build } from './support.mjs';
+import { build, manifestOf } from './support.mjs';
 
 let m;
 before(async () => { m = await Market.open(); });
@@ -72,6 +74,32 @@ test('SIGTERM without time: the attempt is released, another does the task', asy
     assert.equal((await m.attempts(task))[0].status, 'released');
     await m.hire([s]);
     assert.equal((await m.ended(task)).status, 'succeeded');
+});
+
+test('a task whose image cannot be had: handed back, and its worker does others meanwhile', async () => {
+    const good = await m.source('trap-empty');
+    const other = { ...m.made, digest: `sha256:${'0'.repeat(64)}` }; // not what the archive holds
+    const bad = await m.publish(manifestOf(other, { name: 'not-it', command: ['/bin/hostile', 'trap-empty'] }), m.made.archive);
+    const older = await m.submit(bad);
+    const younger = await m.submit(good);
+    const first = await m.hire([bad, good]);
+    assert.equal((await m.ended(younger)).status, 'succeeded');
+    const [one, ...more] = await m.attempts(older);
+    assert.deepEqual([one.status, one.error.code, more.length], ['released', 'image_refused', 0]);
+    await m.hire([bad]);
+    await eventually(async () => (await m.attempts(older)).length === 2, 'another operator\'s try');
+    assert.equal((await m.ended(await m.submit(good))).status, 'succeeded');
+    await eventually(async () => (await m.attempts(older)).every((a) => a.status === 'released'), 'the other\'s end');
+    await m.sql.query('UPDATE attempt SET held_until = ogpu_now() WHERE id = (SELECT id FROM attempt WHERE held_until > ogpu_now() ORDER BY id LIMIT 1)');
+    execFileSync('redis-cli', ['-u', m.stack.env.REDIS_URL, 'FLUSHALL']); // its clock does not jump
+    const list = await eventually(async () => {
+        const all = await m.attempts(older);
+        return all.length === 3 && all;
+    }, 'the first one\'s again');
+    assert.equal(new Set(list.map((a) => a.provider)).size, 2);
+    first.kill('SIGTERM');
+    await first.ended;
+    expect(await m.client.post(`/v1/tasks/${older.id}/cancel`, {}), 200);
 });
 
 test('a source that cannot succeed: told with the cause, attempt by attempt', async () => {

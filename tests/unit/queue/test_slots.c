@@ -47,6 +47,7 @@ struct call {
     size_t n;
     struct uuid task;
     int64_t master;
+    int64_t ms;
     uint64_t token;
     int open;
     struct slot slot;
@@ -76,7 +77,7 @@ static void work(struct queue *q, void *ctx)
         c->rc = slots_return(q, &c->slot, NULL);
         break;
     case TRIED:
-        c->rc = slots_tried(q, c->sources[0], c->task, c->master, c->found, NULL);
+        c->rc = slots_tried(q, c->sources[0], c->task, c->master, c->ms, NULL);
         break;
     case DROP:
         c->rc = slots_drop(q, c->sources[0], c->task, NULL);
@@ -210,16 +211,36 @@ static void test_an_operator_does_not_see_what_it_tried(void **state)
 {
     struct world *w = *state;
     struct uuid task = task_at(1000, 1);
-    struct call c = {
-        .what = TRIED, .sources = {source_a}, .task = task, .master = 1, .found = true};
+    struct call c = {.what = TRIED, .sources = {source_a}, .task = task, .master = 1, .ms = 600000};
 
     open_slots(w, source_a, task, 2);
     assert_int_equal(do_call(w, &c), E_OK);
     assert_false(pop(w, 1).found);
     assert_true(pop(w, 2).found);
-    c.found = false;
+    c.ms = 0;
     assert_int_equal(do_call(w, &c), E_OK);
     assert_true(pop(w, 1).found);
+}
+
+static void test_a_try_is_forgotten_in_time(void **state)
+{
+    struct world *w = *state;
+    struct uuid task = task_at(1000, 1);
+    struct call c = {.what = TRIED, .sources = {source_a}, .task = task, .master = 1, .ms = 1};
+    char id[ID_TEXT_MAX];
+
+    open_slots(w, source_a, task, 1);
+    assert_int_equal(do_call(w, &c), E_OK);
+    usleep(5000);
+    assert_true(pop(w, 1).found);
+    /* what is over is swept out by the next */
+    c.task = task_at(1000, 2);
+    c.ms = SLOT_TRIED_MS;
+    assert_int_equal(do_call(w, &c), E_OK);
+    id_format(ID_SOURCE, source_a, id);
+    assert_int_equal(redis_do(w->redis, "ZCARD {%s}:tried:1", id), 1);
+    assert_in_range(redis_do(w->redis, "PTTL {%s}:tried:1", id), SLOT_TRIED_MS - 60000,
+                    SLOT_TRIED_MS);
 }
 
 static void test_a_closed_task_has_no_slots(void **state)
@@ -327,6 +348,7 @@ int main(void)
         ON(test_a_popped_slot_returns_unless_acknowledged),
         ON(test_opening_again_adds_only_what_is_missing),
         ON(test_an_operator_does_not_see_what_it_tried),
+        ON(test_a_try_is_forgotten_in_time),
         ON(test_a_closed_task_has_no_slots),
         ON(test_forged_members_are_thrown_out),
         ON(test_a_flushed_book_says_so_until_it_is_filled),
