@@ -63,6 +63,26 @@ test('what runs is held, and what is held is not evicted, however old', async ()
     await new Promise((done) => { holder.on('exit', done); });
 });
 
+test('what cannot be taken away is not counted as gone: the next one goes too; removed once it can be', async () => {
+    for (const n of [0, 1, 2]) await run(n);
+    const busy = join(cache(), images[0].digest.slice(7), 'rootfs/tmp');
+    const gone = join(bench.dir, 'work/images/tmp', `${images[0].digest.slice(7)}.gone`);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', 'none', busy]).status, 0);
+    try {
+        const { stderr } = await run(3);
+        assert.deepEqual(cached(), [2, 3]);
+        assert.match(stderr, /image_not_removed.*"what":"tmp"/);
+        assert.match(stderr, new RegExp(`image_leftover.*${images[0].digest.slice(7)}`));
+        assert.doesNotMatch(stderr, new RegExp(`image_evicted.*${images[0].digest.slice(7)}`));
+        assert.deepEqual(readdirSync(gone), ['rootfs']);
+        assert.deepEqual(readdirSync(join(gone, 'rootfs')), ['tmp']); // all else is
+    } finally {
+        spawnSync('umount', [join(gone, 'rootfs/tmp')]);
+    }
+    await run(3);
+    assert.deepEqual(readdirSync(join(bench.dir, 'work/images/tmp')), []);
+});
+
 test('a smaller budget at the next start: only the newest stays', async () => {
     const small = { ...bench.env, OGPU_CACHE_MB: '10' };
     const before_ = bench.env;

@@ -191,6 +191,13 @@ test('a sparse file whose map never ends: its header is too large', () => {
 test('a thousand files: the entry limit', () =>
     refused(add(...Array.from({ length: 1000 }, (_, i) => ({ name: `f${i}` }))), /too_large: image has too many files/));
 test('a path far too deep', () => refused(add({ name: `${'d/'.repeat(40)}${'e/'.repeat(40)}f`, data: 'x' }), /leaves the image/));
+test('short paths, each through a link to where the one before ended', () => {
+    const way = 'd/'.repeat(45);
+    const rounds = Array.from({ length: 30 }, (_, i) => [{ name: `${i ? `s${i - 1}/` : ''}${way}`, type: '5' }, link(`s${i}`, `${i ? `s${i - 1}/` : ''}${way}`)]);
+    return refused(add(...rounds.flat()), /too deep/);
+});
+test('folders that entries have made on their way count as files', () =>
+    refused(add(...Array.from({ length: 10 }, (_, i) => ({ name: `f${i}/${'d/'.repeat(60)}`, type: '5' }))), /too_large: image has too many files/));
 test('where a container needs a folder, something else', async () => {
     await refused(add(link('out', canary)), /needed as a folder/);
     await refused(add({ name: 'proc', data: 'x' }), /needed as a folder/);

@@ -127,20 +127,23 @@ static bool put_aside(const struct image_store *st, int images, const struct row
     return ok;
 }
 
-static bool take_away(const struct image_store *st, int images, const struct row *row)
+enum taken { HELD, PARTLY, WHOLLY };
+
+static enum taken take_away(const struct image_store *st, int images, const struct row *row)
 {
     char path[IMAGE_PATH_MAX + 160];
     char gone[IMAGE_PATH_MAX + 160];
     snprintf(gone, sizeof(gone), "%s/tmp/%s.gone", st->dir, row->hex);
     if (!put_aside(st, images, row, gone))
-        return false;
+        return HELD;
     snprintf(path, sizeof(path), "%s/tmp", st->dir);
     int tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (tmp < 0 || !unpack_remove(tmp, strrchr(gone, '/') + 1))
+    bool ok = tmp >= 0 && unpack_remove(tmp, strrchr(gone, '/') + 1);
+    if (!ok)
         log_warn("image_leftover", "digest=%s", row->hex);
     if (tmp >= 0)
         close(tmp);
-    return true;
+    return ok ? WHOLLY : PARTLY;
 }
 
 /* How many bytes the disk has too few. */
@@ -168,7 +171,8 @@ static unsigned trim(const struct image_store *st, int images, const char *keep)
     for (size_t i = 0; i < n; i++)
         total += rows[i].bytes;
     for (size_t i = 0; i < n && too_much(st, images, total); i++) {
-        if (strcmp(rows[i].hex, keep) == 0 || !take_away(st, images, &rows[i]))
+        /* what stays in part may have kept all of its bytes: the next one goes too */
+        if (strcmp(rows[i].hex, keep) == 0 || take_away(st, images, &rows[i]) != WHOLLY)
             continue;
         total -= rows[i].bytes;
         gone++;

@@ -26,6 +26,21 @@ static enum err_code refused(struct err *err, const char *path, const char *why)
     return err_set(err, E_BAD_MANIFEST, "layer entry '%s' %s", safe, why);
 }
 
+static enum err_code too_many(struct err *err)
+{
+    return err_set(err, E_TOO_LARGE, "image has too many files");
+}
+
+/* After inside_parent() has said no. */
+static enum err_code no_parent(struct err *err, const char *path)
+{
+    if (errno == EDQUOT)
+        return too_many(err);
+    return refused(err, path,
+                   errno == ENAMETOOLONG ? "is too deep"
+                                         : "has a parent that is not a folder of the image");
+}
+
 /* The next entry with its clean path. @return false at the end or on failure (then *rc is set). */
 static bool next(struct stream *a, struct archive_entry **e, char path[PATH_MAX],
                  struct unpack_budget *budget, enum err_code *rc, struct err *err)
@@ -34,7 +49,7 @@ static bool next(struct stream *a, struct archive_entry **e, char path[PATH_MAX]
     if (*rc != E_OK || !*e)
         return false;
     if (--budget->entries < 0) {
-        *rc = err_set(err, E_TOO_LARGE, "image has too many files");
+        *rc = too_many(err);
         return false;
     }
     const char *raw = archive_entry_pathname(*e);
@@ -50,11 +65,9 @@ static bool next(struct stream *a, struct archive_entry **e, char path[PATH_MAX]
 static enum err_code whiteout(int root, const char *path, struct err *err)
 {
     const char *name;
-    int parent = inside_parent(root, path, false, &name);
+    int parent = inside_parent(root, path, NULL, &name);
     if (parent < 0)
-        return errno == ENOENT
-                   ? E_OK
-                   : refused(err, path, "has a parent that is not a folder of the image");
+        return errno == ENOENT ? E_OK : no_parent(err, path);
     enum err_code rc = E_OK;
     if (strcmp(name, OPAQUE) == 0) {
         if (!inside_empty(parent))
@@ -177,7 +190,7 @@ static enum err_code put_hard_link(int root, const char *target, int parent, con
     const char *last;
     if (!inside_clean(target, path) || path[0] == '\0')
         return refused(err, name, "is a hard link that leaves the image");
-    int from = inside_parent(root, path, false, &last);
+    int from = inside_parent(root, path, NULL, &last);
     if (from < 0)
         return refused(err, name, "is a hard link to nothing");
     struct stat st;
@@ -211,9 +224,9 @@ static enum err_code put(struct stream *a, struct archive_entry *e, int root, co
         return refused(err, path, "has an owner beyond 65535");
     if (!link && type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK)
         return E_OK; /* device nodes, sockets, pipes: no source needs them from its image */
-    int parent = inside_parent(root, path, true, &name);
+    int parent = inside_parent(root, path, &budget->entries, &name);
     if (parent < 0)
-        return refused(err, path, "has a parent that is not a folder of the image");
+        return no_parent(err, path);
     enum err_code rc = E_OK;
     if (!make_room(parent, name, type == AE_IFDIR && !link))
         rc = refused(err, path, "cannot replace what is there");
@@ -254,7 +267,8 @@ enum err_code unpack_layer(int root, int fd, bool lower, struct unpack_budget *b
 static bool place(int root, const char *path, mode_t mode)
 {
     const char *name;
-    int parent = inside_parent(root, path, true, &name);
+    int64_t folders = 8;
+    int parent = inside_parent(root, path, &folders, &name);
     if (parent < 0)
         return false;
     bool ok = mkdirat(parent, name, 0755) == 0 || errno == EEXIST;

@@ -11,7 +11,7 @@
 /** What is left of the limits, over all layers. */
 struct unpack_budget {
     int64_t bytes;   /**< of files */
-    int64_t entries; /**< in one passage through the layers */
+    int64_t entries; /**< in one passage through the layers; and folders made on the way to them */
     struct stream_bounds reading;
 };
 
@@ -33,7 +33,8 @@ MUST_CHECK enum err_code unpack_layer(int root, int fd, bool lower, struct unpac
  * @return E_BAD_MANIFEST. */
 MUST_CHECK enum err_code unpack_places(int root, struct err *err);
 
-/** Remove a file or a whole tree without following anything. @return false with errno. */
+/** Remove a file or a whole tree without following anything; as inside_empty(). @return false with
+ * errno. */
 bool unpack_remove(int parent, const char *name);
 
 #endif
