@@ -26,20 +26,37 @@ static int64_t age_s(int64_t since_us)
     return age > 0 ? age : 0;
 }
 
-/* Three quarters of the silence without a batch: somebody should look before anyone may leave. */
-static void judge_silence(struct relayer *r, const struct figures *f)
+int64_t figures_life_age(const struct figures *f)
 {
-    if (r->facts.silence > 0 && (uint64_t)f->life_age_s > r->facts.silence / 4 * 3)
+    return f->life_at == 0 ? -1 : age_s(f->life_at * SECOND);
+}
+
+/* Three quarters of the silence without a batch: somebody should look before anyone may leave. */
+void figures_judge(struct relayer *r, const struct figures *f)
+{
+    int64_t age = figures_life_age(f);
+
+    if (r->facts.silence > 0 && age >= 0 && (uint64_t)age > r->facts.silence / 4 * 3)
         alarm_raise(&r->alarms, ALARM_SILENCE,
-                    "no batch for %" PRId64 " s; at %" PRIu64 " s anyone may begin the forced exit",
-                    f->life_age_s, r->facts.silence);
+                    "no batch became claimable for %" PRId64 " s; at %" PRIu64
+                    " s anyone may begin the forced exit",
+                    age, r->facts.silence);
     else
         alarm_clear(&r->alarms, ALARM_SILENCE);
 }
 
+/* The contract counts from there; before it was asked nothing is known. */
+static int64_t life_at(const struct relayer *r, int64_t newest_us)
+{
+    if (r->facts.asked_at == 0)
+        return 0;
+    return newest_us > 0 ? newest_us / SECOND + (int64_t)r->facts.delay : (int64_t)r->facts.born;
+}
+
 static enum err_code read_books(struct relayer *r, struct figures *f, struct err *err)
 {
-    struct sql_relayer_figures in = {.sender = bytes_of(r->sender.b, sizeof(r->sender.b))};
+    struct sql_relayer_figures in = {.sender = bytes_of(r->sender.b, sizeof(r->sender.b)),
+                                     .delay_s = (int64_t)r->facts.delay};
     const struct sql_relayer_figures_row *row;
     const void *rows;
     size_t n;
@@ -56,7 +73,8 @@ static enum err_code read_books(struct relayer *r, struct figures *f, struct err
     f->next_nonce = row->next_nonce;
     f->day_cost = row->cost;
     f->gas_per_payout = row->payouts > 0 ? row->gas / row->payouts : 0;
-    f->life_age_s = age_s(row->newest > 0 ? row->newest : (int64_t)r->facts.born * SECOND);
+    f->has_books = true;
+    f->life_at = life_at(r, row->newest);
     return E_OK;
 }
 
@@ -91,26 +109,33 @@ static enum err_code read_full(struct relayer *r, struct err *err)
     return rc;
 }
 
-enum err_code figures_read(struct relayer *r, struct figures *out, struct err *err)
+enum err_code figures_books(struct relayer *r, struct figures *f, struct err *err)
 {
-    struct figures f = {.runway_s = -1};
-    uint8_t balance[32];
-    enum err_code rc = read_books(r, &f, err);
+    struct figures books = *f;
+    enum err_code rc = read_books(r, &books, err);
 
     if (rc == E_OK)
         rc = read_full(r, err);
     if (rc == E_OK)
-        rc = rpc_nonce(r->rpc, r->sender, "latest", &f.mined_nonce, err);
+        *f = books;
+    return rc;
+}
+
+enum err_code figures_chain(struct relayer *r, struct figures *f, struct err *err)
+{
+    uint8_t balance[32];
+    uint64_t nonce = 0;
+    enum err_code rc = rpc_nonce(r->rpc, r->sender, "latest", &nonce, err);
+
     if (rc == E_OK)
         rc = rpc_balance(r->rpc, r->sender, "latest", balance, err);
     if (rc != E_OK)
         return rc;
-    f.balance = wei_from_be(balance);
-    if (!wei_is_zero(f.day_cost))
-        f.runway_s = as_double(f.balance) / as_double(f.day_cost) * DAY_S;
-    f.nodes = rpc_health(r->rpc);
-    judge_silence(r, &f);
-    *out = f;
+    f->mined_nonce = nonce;
+    f->balance = wei_from_be(balance);
+    f->runway_s =
+        wei_is_zero(f->day_cost) ? -1 : as_double(f->balance) / as_double(f->day_cost) * DAY_S;
+    f->has_chain = true;
     return E_OK;
 }
 
@@ -145,32 +170,42 @@ static enum err_code put_alarms(const struct relayer *r, struct buf *out, struct
 enum err_code figures_prometheus(const struct relayer *r, const struct figures *f, struct buf *out,
                                  struct err *err)
 {
+    const struct rpc_health nodes = rpc_health(r->rpc);
+    const bool life = f->life_at > 0;
+    const bool lane = f->has_books && f->has_chain;
     const struct {
         const char *name;
         const char *help;
         double value;
+        bool known;
     } gauges[] = {
+        {"last_look_timestamp_seconds", "When a round last went through; 0: none has.",
+         (double)f->looked_at, true},
         {"nonce_gap", "Nonces in our record that no block counts yet.",
-         (double)f->next_nonce - (double)f->mined_nonce},
-        {"unsettled_wei", "Payable and in no batch.", as_double(f->unsettled)},
-        {"waiting_payouts", "Ledger entries in no batch.", (double)f->waiting},
-        {"oldest_payable_age_seconds", "Age of the oldest of them.", (double)f->oldest_age_s},
-        {"open_batches", "Batches formed and not final.", (double)f->open},
-        {"parked_payouts", "Payouts that the contract refuses.", (double)f->parked},
+         (double)f->next_nonce - (double)f->mined_nonce, lane},
+        {"unsettled_wei", "Payable and in no batch.", as_double(f->unsettled), f->has_books},
+        {"waiting_payouts", "Ledger entries in no batch.", (double)f->waiting, f->has_books},
+        {"oldest_payable_age_seconds", "Age of the oldest of them.", (double)f->oldest_age_s,
+         f->has_books},
+        {"open_batches", "Batches formed and not final.", (double)f->open, f->has_books},
+        {"parked_payouts", "Payouts that the contract refuses.", (double)f->parked, f->has_books},
         {"gas_per_payout", "Gas of the last day's transactions over their payouts.",
-         (double)f->gas_per_payout},
-        {"balance_wei", "What the sender has for gas.", as_double(f->balance)},
+         (double)f->gas_per_payout, f->has_books},
+        {"balance_wei", "What the sender has for gas.", as_double(f->balance), f->has_chain},
         {"balance_runway_seconds", "How long that lasts at the last day's rate; -1: unknown.",
-         f->runway_s},
-        {"last_batch_age_seconds", "Since the newest batch was formed.", (double)f->life_age_s},
+         f->runway_s, lane},
+        {"last_batch_age_seconds", "Since a batch last became claimable: the silence so far.",
+         (double)figures_life_age(f), life},
         {"silence_seconds", "After so long without a batch anyone may begin the forced exit.",
-         (double)r->facts.silence},
-        {"nodes", "RPC nodes configured.", (double)f->nodes.nodes},
-        {"nodes_usable", "Of the right chain, answering, and not behind.", (double)f->nodes.usable},
+         (double)r->facts.silence, life},
+        {"nodes", "RPC nodes configured.", (double)nodes.nodes, true},
+        {"nodes_usable", "Of the right chain, answering, and not behind.", (double)nodes.usable,
+         true},
     };
     enum err_code rc = E_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(gauges) && rc == E_OK; i++)
-        rc = put(out, gauges[i].name, gauges[i].help, gauges[i].value, err);
+        if (gauges[i].known)
+            rc = put(out, gauges[i].name, gauges[i].help, gauges[i].value, err);
     return rc == E_OK ? put_alarms(r, out, err) : rc;
 }

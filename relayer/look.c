@@ -41,6 +41,7 @@ static int usage(const char *line)
 
 static json_t *status_json(const struct relayer *r, const struct figures *f, uint64_t last_epoch)
 {
+    const struct rpc_health nodes = rpc_health(r->rpc);
     char sender[ADDRESS_TEXT_MAX];
 
     address_format(r->sender, sender);
@@ -48,21 +49,21 @@ static json_t *status_json(const struct relayer *r, const struct figures *f, uin
         "{s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:f, s:I,"
         " s:I, s:I}",
         "settler", sender, "chain_id", (json_int_t)r->chain_id, "legacy_fees", r->legacy, "nodes",
-        (json_int_t)f->nodes.nodes, "nodes_usable", (json_int_t)f->nodes.usable, "last_epoch",
+        (json_int_t)nodes.nodes, "nodes_usable", (json_int_t)nodes.usable, "last_epoch",
         (json_int_t)last_epoch, "open_batches", (json_int_t)f->open, "mined_nonce",
         (json_int_t)f->mined_nonce, "next_nonce", (json_int_t)f->next_nonce, "waiting_payouts",
         (json_int_t)f->waiting, "unsettled_wei", wei_json(f->unsettled), "oldest_payable_age_s",
         (json_int_t)f->oldest_age_s, "parked_payouts", (json_int_t)f->parked, "gas_per_payout",
         (json_int_t)f->gas_per_payout, "balance_wei", wei_json(f->balance), "day_cost_wei",
         wei_json(f->day_cost), "balance_runway_s", f->runway_s, "last_batch_age_s",
-        (json_int_t)f->life_age_s, "keepalive_s", (json_int_t)r->beat_s, "silence_s",
+        (json_int_t)figures_life_age(f), "keepalive_s", (json_int_t)r->beat_s, "silence_s",
         (json_int_t)r->facts.silence);
 }
 
 int command_status(int argc, char **argv)
 {
     struct relayer r = {0};
-    struct figures f;
+    struct figures f = {0};
     struct err err = {0};
     uint64_t last_epoch = 0;
     enum err_code rc;
@@ -73,7 +74,11 @@ int command_status(int argc, char **argv)
     log_open("ogpu-relayer", LOG_LEVEL_ERROR);
     rc = relayer_open_to_look(&r, argc, argv, &err);
     if (rc == E_OK)
-        rc = figures_read(&r, &f, &err);
+        rc = figures_books(&r, &f, &err);
+    if (rc == E_OK)
+        rc = figures_chain(&r, &f, &err);
+    if (rc == E_OK)
+        figures_judge(&r, &f);
     if (rc == E_OK)
         rc = relayer_ask(&r, ABI_LAST_EPOCH, &last_epoch, &err);
     status = rc == E_OK ? print(status_json(&r, &f, last_epoch)) : command_fail(&err);

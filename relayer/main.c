@@ -42,27 +42,49 @@ int command_fail(const struct err *err)
     return 1;
 }
 
-/* Every five seconds: an operator's eyes are no faster. */
-static void tell(struct relayer *r, struct metrics_text *m, int64_t *told)
-{
+/* What was told last, and when. */
+struct teller {
+    struct metrics_text *m; /* NULL: nobody asked for metrics */
     struct figures f;
+    int64_t told; /* monotonic µs; 0: never */
+};
+
+/* Every five seconds: an operator's eyes are no faster. What database or node do not tell now is
+ * left as it was or left out, and the alarms are judged by the rest: a text that only a healthy
+ * relayer renews would show a healthy one for ever. The round that follows says what is wrong. */
+static void tell(struct relayer *r, struct teller *t)
+{
     struct buf text = {0};
     struct err err = {0};
 
-    if (*told != 0 && clock_mono_us() - *told < 5000000)
+    if (t->told != 0 && clock_mono_us() - t->told < 5000000)
         return;
-    *told = clock_mono_us();
+    t->told = clock_mono_us();
     arena_reset(r->arena);
-    if (figures_read(r, &f, &err) != E_OK)
-        return; /* the round that follows says why */
-    if (m && figures_prometheus(r, &f, &text, &err) == E_OK)
-        metrics_text_set(m, &text);
+    if (figures_books(r, &t->f, &err) != E_OK)
+        log_debug("figures", "text=%s", err.text);
+    if (figures_chain(r, &t->f, &err) != E_OK)
+        t->f.has_chain = false;
+    figures_judge(r, &t->f);
+    if (t->m && figures_prometheus(r, &t->f, &text, &err) == E_OK)
+        metrics_text_set(t->m, &text);
     buf_done(&text);
 }
 
-static int loop(struct relayer *r, int64_t poll_ms, struct metrics_text *m)
+/* What a round, or the look at the chain before the first one, came to. */
+static void note(struct relayer *r, enum err_code rc, const struct err *err, struct teller *t)
 {
-    int64_t told = 0;
+    if (rc == E_OK)
+        t->f.looked_at = clock_wall_us() / 1000000;
+    else if (err_info(rc)->blame == BLAME_PEER)
+        log_warn("retry", "code=%s text=%s", err_info(rc)->word, err->text);
+    else
+        log_error("halted", "code=%s text=%s", err_info(rc)->word, err->text);
+    tell(r, t);
+}
+
+static int loop(struct relayer *r, int64_t poll_ms, struct teller *t)
+{
     struct timespec pause = {.tv_sec = poll_ms / 1000, .tv_nsec = (poll_ms % 1000) * 1000000};
     bool checked = false;
 
@@ -75,14 +97,12 @@ static int loop(struct relayer *r, int64_t poll_ms, struct metrics_text *m)
         if (rc == E_OK) {
             checked = true;
             rc = relayer_step(r, &err);
-            tell(r, m, &told);
+        } else {
+            relayer_judge_nodes(r);
         }
         if (rc == E_BUSY && !db_lock_held(r->db, RELAYER_LOCK) && !db_try_lock(r->db, RELAYER_LOCK))
             return command_fail(&err);
-        if (rc != E_OK && err_info(rc)->blame == BLAME_PEER)
-            log_warn("retry", "code=%s text=%s", err_info(rc)->word, err.text);
-        else if (rc != E_OK)
-            log_error("halted", "code=%s text=%s", err_info(rc)->word, err.text);
+        note(r, rc, &err, t);
         nanosleep(&pause, NULL); /* a signal ends it early */
     }
     return 0;
@@ -94,7 +114,7 @@ int command_run(int argc, char **argv)
     struct relayer r = {0};
     struct err err = {0};
     struct relayer_life life;
-    struct metrics_text *m = NULL;
+    struct teller t = {0};
     int rc;
 
     if (command_wants_help(argc, argv)) {
@@ -104,14 +124,14 @@ int command_run(int argc, char **argv)
     }
     log_open("ogpu-relayer", LOG_LEVEL_INFO);
     if (relayer_open(&r, argc, argv, &life, &err) != E_OK ||
-        (life.metrics[0] && metrics_text_start(life.metrics, &m, &err) != E_OK)) {
+        (life.metrics[0] && metrics_text_start(life.metrics, &t.m, &err) != E_OK)) {
         relayer_close(&r);
         return command_fail(&err);
     }
     address_format(r.sender, sender);
     log_info("started", "sender=%s", sender);
-    rc = loop(&r, life.poll_ms, m);
-    metrics_text_stop(m);
+    rc = loop(&r, life.poll_ms, &t);
+    metrics_text_stop(t.m);
     relayer_close(&r);
     log_info("stopped", NULL);
     return rc;

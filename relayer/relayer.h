@@ -95,6 +95,10 @@ struct batch {
  */
 MUST_CHECK enum err_code relayer_step(struct relayer *r, struct err *err);
 
+/** Raise and clear the alarm about nodes, by what the last calls to them told; a round does
+ * (relayer/step.c). */
+void relayer_judge_nodes(struct relayer *r);
+
 /**
  * Ask the contract about itself, at most once a minute, and choose how often to settle when there
  * is nothing to settle (relayer/facts.c).

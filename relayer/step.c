@@ -99,11 +99,11 @@ static enum err_code carry(struct relayer *r, const struct sql_batch_unsettled_r
     return rc;
 }
 
-static void tell_nodes(struct relayer *r)
+void relayer_judge_nodes(struct relayer *r)
 {
     struct rpc_health h = rpc_health(r->rpc);
 
-    if (h.split || h.foreign || (h.nodes > 1 && h.usable < h.nodes))
+    if (h.split || h.foreign || h.usable < h.nodes)
         alarm_raise(&r->alarms, ALARM_NODES, "%zu of %zu nodes usable%s%s", h.usable, h.nodes,
                     h.split ? ", they disagree on what is final" : "",
                     h.foreign ? ", one is of another chain" : "");
@@ -135,7 +135,7 @@ enum err_code relayer_step(struct relayer *r, struct err *err)
             rc = start(r, &batch, err);
         }
     }
-    tell_nodes(r);
+    relayer_judge_nodes(r);
     /* A used budget is an alarm of its own, and over by itself. */
     return rc == E_QUOTA ? E_OK : rc;
 }
