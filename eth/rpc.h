@@ -19,9 +19,10 @@
  *   - heads, nonces, fees and contract reads come from the freshest node that answers; one that
  *     lags more than RPC_LAG_MAX blocks behind it is asked only when all others fail;
  *   - a transaction is sent to all of them;
- *   - a receipt counts when any node has it: nobody may sign again what one node has seen mined;
- *   - a block is final when more than half of all nodes say so and name the same hash, and the
- *     lowest of their final blocks is it (rpc_final);
+ *   - a receipt counts when any node has one that can be read: nobody may sign again what one node
+ *     has seen mined;
+ *   - a block is final when more than half of all nodes say so and name the same hash; the highest
+ *     such block is it (rpc_final). Who lags, is silent or dissents does not hold the others up;
  *   - logs count, and what else is booked as final, when more than half of all nodes give the same
  *     answer (rpc_logs, rpc_agreed_…). A single node is believed.
  */
@@ -46,7 +47,7 @@ struct rpc_health {
     size_t nodes;    /**< configured */
     size_t usable;   /**< of the right chain, answering, not lagging */
     bool foreign;    /**< one is of another chain */
-    bool split;      /**< they named different blocks as final */
+    bool split;      /**< one named another block as final than others did, outvoted or not */
     size_t outvoted; /**< how many answered the last agreed question otherwise than most */
 };
 struct rpc_health rpc_health(const struct rpc *r);
@@ -150,10 +151,10 @@ MUST_CHECK enum err_code rpc_outcome(struct rpc *r, struct digest tx, struct are
                                      struct rpc_outcome *out, struct err *err);
 
 /**
- * The last final block on which more than half of all nodes agree.
+ * The highest block that more than half of all nodes call final under the same hash.
  *
  * @tag    "finalized" or "safe"; NULL: `depth` blocks below the head
- * @return E_NOT_FOUND while there is none; E_PEER when the nodes do not agree
+ * @return E_NOT_FOUND while there is none; E_PEER when no more than half answer or agree
  */
 MUST_CHECK enum err_code rpc_final(struct rpc *r, const char *tag, uint64_t depth, uint64_t *out,
                                    struct err *err);

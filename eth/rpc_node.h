@@ -40,9 +40,13 @@ MUST_CHECK enum err_code rpc_ask(struct rpc *r, struct rpc_node *node, const cha
  * down or lag last. @return their number, 0 when none is of the chain */
 size_t rpc_order(struct rpc *r, struct rpc_node *out[RPC_NODES_MAX]);
 
-/** A receipt of any node that has it. @return E_NOT_FOUND when some answered and none has */
-MUST_CHECK enum err_code rpc_any_receipt(struct rpc *r, struct digest tx, json_t **out,
-                                         struct err *err);
+/** Reads a receipt, a JSON object. @return E_PEER when it is malformed */
+typedef enum err_code rpc_receipt_fn(const json_t *v, void *out, struct err *err);
+
+/** A receipt of any node that has it. Of a node whose receipt cannot be read it is not taken: the
+ * next one is asked. @return E_NOT_FOUND when some answered and none has */
+MUST_CHECK enum err_code rpc_any_receipt(struct rpc *r, struct digest tx, rpc_receipt_fn *read,
+                                         void *out, struct err *err);
 
 /** A call whose answer counts when more than half of all nodes give it. */
 struct rpc_question {

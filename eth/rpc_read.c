@@ -70,7 +70,7 @@ enum err_code rpc_gas_price(struct rpc *r, uint64_t *out, struct err *err)
 
 /* ---- transactions ---- */
 
-static enum err_code read_receipt(const json_t *v, struct rpc_receipt *out, struct err *err)
+static enum err_code read_receipt(const json_t *v, void *out, struct err *err)
 {
     struct rpc_receipt got = {.success = false};
     const json_t *contract = json_object_get(v, "contractAddress");
@@ -92,42 +92,44 @@ static enum err_code read_receipt(const json_t *v, struct rpc_receipt *out, stru
     }
     got.success = status == 1;
     if (rc == E_OK)
-        *out = got;
+        *(struct rpc_receipt *)out = got;
     return rc;
 }
 
 enum err_code rpc_receipt(struct rpc *r, struct digest tx, struct rpc_receipt *out, struct err *err)
 {
-    json_t *v = NULL;
-    enum err_code rc = rpc_any_receipt(r, tx, &v, err);
+    return rpc_any_receipt(r, tx, read_receipt, out, err);
+}
 
+struct outcome_reader {
+    struct arena *arena;
+    struct rpc_outcome *out;
+};
+
+static enum err_code read_outcome(const json_t *v, void *to, struct err *err)
+{
+    const struct outcome_reader *reader = to;
+    struct rpc_outcome got = {.n_logs = 0};
+    const json_t *logs = json_object_get(v, "logs");
+    enum err_code rc = read_receipt(v, &got.receipt, err);
+
+    if (rc == E_OK && !json_is_array(logs))
+        rc = err_set(err, E_PEER, "the receipt has no list of logs");
     if (rc == E_OK)
-        rc = read_receipt(v, out, err);
-    json_decref(v);
+        got.logs = arena_alloc(reader->arena, (json_array_size(logs) + 1) * sizeof(*got.logs));
+    for (size_t i = 0; rc == E_OK && i < json_array_size(logs); i++)
+        rc = rpc_log_read(json_array_get(logs, i), reader->arena, &got.logs[got.n_logs++], err);
+    if (rc == E_OK)
+        *reader->out = got;
     return rc;
 }
 
 enum err_code rpc_outcome(struct rpc *r, struct digest tx, struct arena *a, struct rpc_outcome *out,
                           struct err *err)
 {
-    struct rpc_outcome got = {.n_logs = 0};
-    const json_t *logs;
-    json_t *v = NULL;
-    enum err_code rc = rpc_any_receipt(r, tx, &v, err);
+    struct outcome_reader reader = {a, out};
 
-    if (rc == E_OK)
-        rc = read_receipt(v, &got.receipt, err);
-    logs = json_object_get(v, "logs");
-    if (rc == E_OK && !json_is_array(logs))
-        rc = err_set(err, E_PEER, "the receipt has no list of logs");
-    if (rc == E_OK)
-        got.logs = arena_alloc(a, (json_array_size(logs) + 1) * sizeof(*got.logs));
-    for (size_t i = 0; rc == E_OK && i < json_array_size(logs); i++)
-        rc = rpc_log_read(json_array_get(logs, i), a, &got.logs[got.n_logs++], err);
-    json_decref(v);
-    if (rc == E_OK)
-        *out = got;
-    return rc;
+    return rpc_any_receipt(r, tx, read_outcome, &reader, err);
 }
 
 enum err_code rpc_transaction(struct rpc *r, struct digest tx, struct arena *a, struct rpc_tx *out,

@@ -15,7 +15,7 @@ struct figures {
     uint64_t final;     /**< the newest final block we heard of */
     uint64_t booked;    /**< the newest that is in the books */
     uint64_t logs;      /**< booked since the start */
-    uint64_t outvoted;  /**< ranges about whose logs a node told otherwise than most */
+    uint64_t outvoted;  /**< ranges at which a node told otherwise than most, or of final blocks */
     uint64_t unchecked; /**< ranges booked though no node told the sum of all deposits */
     uint64_t failed;    /**< looks at the chain that failed */
     bool halted;        /**< the last one found what nobody may step over */

@@ -6,7 +6,8 @@
 
 #define RANGE_MAX 1000
 
-/* Tells the database how far the chain is final and reads where the books are. */
+/* Tells the database how far the chain is final, reads where the books are and how far it was final
+ * at most. */
 static enum err_code begin(const struct scan *s, uint64_t final, uint64_t *at, struct err *err)
 {
     struct sql_cursor_begin in = {.name = text_of(s->figures->cursor),
@@ -21,6 +22,8 @@ static enum err_code begin(const struct scan *s, uint64_t final, uint64_t *at, s
         return rc;
     row = rows;
     *at = (uint64_t)(row->block_no + 1);
+    s->figures->final = (uint64_t)row->final_no;
+    s->figures->booked = *at > 0 ? *at - 1 : 0; /* another indexer may have moved it on */
     return E_OK;
 }
 
@@ -91,17 +94,18 @@ static bool ends_in(const struct rpc_filter *f, const struct rpc_log *logs, size
            memcmp(&logs[n - 1].block_hash, hash, sizeof(*hash)) == 0;
 }
 
-/* Who is wrong about a range alone: the range is booked all the same, and an operator should know.
- */
+/* Who is wrong about a range alone, or about what is final: the range is booked all the same, and
+ * an operator should know. */
 static void tell_outvoted(const struct scan *s, const struct rpc_filter *f)
 {
     struct rpc_health h = rpc_health(s->rpc);
 
-    if (h.outvoted == 0)
+    if (h.outvoted == 0 && !h.split)
         return;
     s->figures->outvoted++;
-    log_warn("outvoted", "cursor=%s from=%llu to=%llu nodes=%zu of=%zu", s->figures->cursor,
-             (unsigned long long)f->from, (unsigned long long)f->to, h.outvoted, h.nodes);
+    log_warn("outvoted", "cursor=%s from=%llu to=%llu nodes=%zu of=%zu about=%s",
+             s->figures->cursor, (unsigned long long)f->from, (unsigned long long)f->to,
+             h.outvoted > 0 ? h.outvoted : 1, h.nodes, h.outvoted > 0 ? "logs" : "final blocks");
 }
 
 /* The range's logs, all of one chain: its last block is the same before and after they were read.
@@ -170,8 +174,10 @@ enum err_code scan_step(const struct scan *s, uint64_t *booked, struct err *err)
         rc = begin(s, final, &at, err);
     if (rc != E_OK)
         return rc;
-    s->figures->final = final;
-    s->figures->booked = at > 0 ? at - 1 : 0; /* another indexer may have moved it on */
+    /* Nodes that lag, or begin anew, would else stop the booking without a word. */
+    if (at > final && final < s->figures->final)
+        return err_set(err, E_PEER, "the nodes call block %llu final, and called %llu so before",
+                       (unsigned long long) final, (unsigned long long)s->figures->final);
     if (at > final)
         return E_OK;
     rc = check_ground(s, at, err);

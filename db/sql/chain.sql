@@ -8,19 +8,20 @@
 SELECT final_no, block_no, block_hash FROM chain_cursor WHERE name = $1;
 
 -- name: cursor_begin
--- Blocks up to final_no are final and may be booked from now on. The first call sets where the indexer starts.
+-- Blocks up to final_no are final and may be booked from now on. The first call sets where the indexer starts. Says the highest
+-- final_no that it was ever told.
 -- class: slow
 -- params: name text, final_no int8, start_no int8
--- returns: call int4, block_no int8
+-- returns: call int4, block_no int8, final_no int8
 -- work:
 WITH c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, name, final_no, start_no FROM unnest($1::text[], $2::int8[], $3::int8[]) WITH ORDINALITY AS u(name, final_no, start_no, o)
 ), w AS (
     INSERT INTO chain_cursor (name, final_no, block_no, block_hash, updated_at) SELECT name, final_no, start_no, '', ogpu_now() FROM c
     ON CONFLICT (name) DO UPDATE SET final_no = GREATEST(chain_cursor.final_no, EXCLUDED.final_no), updated_at = EXCLUDED.updated_at
-    RETURNING name, block_no
+    RETURNING name, block_no, final_no
 )
-SELECT c.call, w.block_no FROM c JOIN w USING (name) ORDER BY c.call;
+SELECT c.call, w.block_no, w.final_no FROM c JOIN w USING (name) ORDER BY c.call;
 
 -- name: cursor_advance
 -- All of the blocks up to block_no are booked.

@@ -45,6 +45,11 @@ const available = async () => (await l.account(client.address)).available;
 const cursor = async () => (await l.sql.query("SELECT block_no FROM chain_cursor WHERE name = 'main'"))[0].block_no;
 const said = (what) => l.stack.log('ogpu-indexer').match(what)?.length ?? 0;
 
+const counts = (what) => {
+    const before = said(what);
+    return () => said(what) - before;
+};
+
 /** A deposit for the client that never was, in the last block asked for. */
 async function invent(node, params) {
     const { result: block } = await node.ask('eth_getBlockByNumber', [params[0].toBlock, false]);
@@ -100,6 +105,48 @@ test('three tell three stories: nothing is booked until two agree', async () => 
     await l.holds(client.address, 'available', had + OGPU);
 });
 
+/** Another block of every number than the others have. */
+const dissenting = (digit) => async ({ method, call }) => {
+    const out = await call();
+    if (method === 'eth_getBlockByNumber' && out.result) {
+        out.result.hash = `0x${digit.repeat(64)}`;
+    }
+    return out;
+};
+/** Resyncing: it serves all that is asked of it, and says that the first block is the newest. */
+const fresh = (node) => ({ method, params }) => (method === 'eth_getBlockByNumber' && !params[0].startsWith('0x') ? node.ask(method, ['0x0', false]) : null);
+
+for (const [what, rule] of [['names other blocks as final', () => dissenting('e')], ['calls nothing but block 0 final', fresh]]) {
+    test(`one of three ${what}: the other two are believed`, async () => {
+        nodes[1].misbehave(first(rule(nodes[1])));
+        const had = await available();
+        const before = said(/"outvoted"/g);
+        await start(nodes);
+        await l.chain.deposit(client.wallet, client.address, OGPU);
+        await l.holds(client.address, 'available', had + OGPU);
+        await l.chain.node.mine({ blocks: 3 });
+        await l.caughtUp();
+        assert.equal(said(/"outvoted"/g) > before, rule !== fresh, 'who contradicts is told of');
+    });
+}
+
+for (const [what, rules, text] of [['name other blocks, each its own', [() => dissenting('e'), () => dissenting('d')], /the nodes name different blocks: none counts as final/g],
+    ['call nothing but block 0 final', [fresh, fresh], /the nodes call block 0 final, and called \d+ so before/g]]) {
+    test(`two of three ${what}: nothing is booked until one of them is back`, async () => {
+        await start(nodes);
+        await l.caughtUp();
+        const had = await available();
+        const at = await cursor();
+        const told = counts(text);
+        rules.forEach((rule, i) => nodes[i].misbehave(rule(nodes[i])));
+        await l.chain.deposit(client.wallet, client.address, OGPU);
+        await eventually(() => told() > 2, 'it is said, and tried again');
+        assert.deepEqual([await cursor(), await available()], [at, had]);
+        nodes[1].misbehave(null);
+        await l.holds(client.address, 'available', had + OGPU);
+    });
+}
+
 test('two nodes of which one is away: nothing is booked until it is back', async () => {
     await start(nodes.slice(0, 2));
     await l.caughtUp();
@@ -125,10 +172,6 @@ const once = () => {
         const out = await call();
         return out.result.length > 0 && left-- > 0 ? { result: [] } : out;
     };
-};
-const counts = (what) => {
-    const before = said(what);
-    return () => said(what) - before;
 };
 const apart = /the vault counts \d+ wei deposited by block \d+, the logs \d+: nothing is booked/g;
 

@@ -102,6 +102,51 @@ test('a node a hundred blocks behind is not believed about nonces and heads', as
     assert.match(lane.log(), /"alarm","name":"nodes"/);
 });
 
+const mute = ['without a status', (r) => delete r.status];
+const shapeless = ['whose logs are no list', (r) => { r.logs = {}; }];
+for (const [what, spoil] of [mute, shapeless]) {
+    test(`one of three gives receipts ${what}: the others are asked`, async () => {
+        // It is asked first: it says that it knows a block more than the others.
+        one.misbehave(async ({ method, call }) => {
+            const out = await call();
+            if (method === 'eth_blockNumber') {
+                out.result = toHex(BigInt(out.result) + 1n);
+            }
+            if (method === 'eth_getTransactionReceipt' && out.result) {
+                spoil(out.result);
+            }
+            return out;
+        });
+        await lane.end(lane.indexer); // else it may book the batch before the relayer asks
+        start([one, two, { url: lane.stack.env.L1_RPC_URL }]);
+        await lane.earn();
+        await eventually(async () => (await lane.sql.query("SELECT 1 FROM chain_tx t JOIN batch b ON b.id = t.batch_id WHERE t.state = 'mined' AND b.state = 'submitted'")).length === 1, 'the receipt of another');
+        lane.indexer = lane.stack.start('ogpu-indexer', lane.finality);
+        await lane.settled();
+    });
+}
+
+test('one of three names other final blocks, or none but the first: batches are settled, with an alarm', async () => {
+    const first = ({ method, params }) => (method === 'eth_getBlockByNumber' && !params[0].startsWith('0x') ? one.ask(method, ['0x0', false]) : null);
+    const other = async ({ method, call }) => {
+        const out = await call();
+        if (method === 'eth_getBlockByNumber' && out.result) {
+            out.result.hash = `0x${'e'.repeat(64)}`;
+        }
+        return out;
+    };
+    const alarms = () => lane.log().split('they disagree on what is final').length;
+    const before = alarms();
+    for (const rule of [first, other]) {
+        one.misbehave(rule);
+        start([two, { url: lane.stack.env.L1_RPC_URL }, one]);
+        await lane.earn();
+        await lane.settled();
+        await lane.end(relayer);
+    }
+    assert.ok(alarms() > before, 'the alarm about the one that names others');
+});
+
 test('a node of another chain is never used', async () => {
     const before = one.count('eth_sendRawTransaction');
     one.misbehave(({ method }) => (method === 'eth_chainId' ? { result: '0x1' } : null));
