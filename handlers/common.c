@@ -139,6 +139,16 @@ bool written(struct op *op, struct text outcome, bool replayed)
     return good;
 }
 
+enum op_next refuse_large(struct op *op, const char *what, struct wei most)
+{
+    char text[WEI_TEXT_MAX];
+
+    wei_format(most, text);
+    return op_fail(op, E_PAYOUT_TOO_LARGE,
+                   "%s; by the contract's daily cap a batch holds a payout of at most %s wei.",
+                   what, text);
+}
+
 bool found(struct op *op, enum err_code missing)
 {
     if (op->err.code != E_OK) {

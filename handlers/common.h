@@ -54,6 +54,9 @@ enum op_next reply_task(struct op *op, const struct sql_task_get_row *t);
  */
 bool written(struct op *op, struct text outcome, bool replayed);
 
+/** Refuse what no settlement batch could ever hold. @what the member and advice, @most wei */
+enum op_next refuse_large(struct op *op, const char *what, struct wei most);
+
 /** A read that must bring a row. @return false: the answer (`missing`, or op->err) is set */
 bool found(struct op *op, enum err_code missing);
 

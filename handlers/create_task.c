@@ -43,6 +43,8 @@ static enum op_next answer(struct op *op)
     struct json_out *o;
     char id[ID_TEXT_MAX];
 
+    if (op->n_rows && text_is(row->outcome, "payout_too_large"))
+        return refuse_large(op, "/reward: too much for one task", row->most);
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), op->n_rows && row->replayed))
         return OP_REPLY;
     KILLPOINT("g5");

@@ -10,6 +10,8 @@ static enum op_next answer(struct op *op)
     const struct sql_withdrawal_create_row *row = op->rows;
     struct sql_withdrawal_list_row w;
 
+    if (op->n_rows && text_is(row->outcome, "payout_too_large"))
+        return refuse_large(op, "/amount: make several withdrawals", row->most);
     if (!written(op, op->n_rows ? row->outcome : text_of(NULL), op->n_rows && row->replayed))
         return OP_REPLY;
     w = (struct sql_withdrawal_list_row){

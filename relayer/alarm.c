@@ -13,7 +13,7 @@ const char *alarm_name(enum alarm a)
         [ALARM_BUDGET] = "gas_budget", [ALARM_DAY_CAP] = "daily_cap",   [ALARM_PARKED] = "parked",
         [ALARM_STRANGER] = "stranger", [ALARM_FEE_CAP] = "fee_cap",     [ALARM_NODES] = "nodes",
         [ALARM_SIGNER] = "signer",     [ALARM_SILENCE] = "silence",     [ALARM_FULL] = "full",
-        [ALARM_GAP] = "nonce_gap"};
+        [ALARM_GAP] = "nonce_gap",     [ALARM_LARGE] = "too_large"};
 
     return names[a];
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/id.h"
 #include "eth/address.h"
 #include "lib/clock.h"
 
@@ -109,6 +110,47 @@ static enum err_code read_full(struct relayer *r, struct err *err)
     return rc;
 }
 
+/* Said anew whenever their number changes, naming the oldest. */
+static void judge_large(struct relayer *r, const struct sql_payout_large_row *row, size_t n,
+                        int64_t units)
+{
+    char id[ID_TEXT_MAX];
+    char address[ADDRESS_TEXT_MAX];
+    char wei[WEI_TEXT_MAX];
+    struct address who;
+
+    if (n == 0 || row->entries != r->large)
+        alarm_clear(&r->alarms, ALARM_LARGE);
+    r->large = n > 0 ? row->entries : 0;
+    if (n == 0 || row->address.n != sizeof(who.b))
+        return;
+    memcpy(who.b, row->address.p, sizeof(who.b));
+    address_format(who, address);
+    wei_format(row->amount, wei);
+    id_format(text_is(row->kind, "withdraw") ? ID_WITHDRAWAL : ID_TASK, row->ref, id);
+    alarm_raise(&r->alarms, ALARM_LARGE,
+                "%s, %s wei for %s, is in no batch until the cap of %" PRId64
+                " units is raised (such payouts: %" PRId64 ")",
+                id, wei, address, units, row->entries);
+}
+
+static enum err_code read_large(struct relayer *r, struct err *err)
+{
+    int64_t cap = r->facts.day_cap <= INT64_MAX ? (int64_t)r->facts.day_cap : INT64_MAX;
+    int64_t own = r->batching.max_units;
+    const struct sql_payout_large in = {.units = own > 0 && own < cap ? own : cap, .max = 1};
+    const void *rows;
+    size_t n;
+    enum err_code rc;
+
+    if (r->facts.asked_at == 0)
+        return E_OK;
+    rc = db_run(r->db, SQL_PAYOUT_LARGE, &in, 1, r->arena, &rows, &n, err);
+    if (rc == E_OK)
+        judge_large(r, rows, n, in.units);
+    return rc;
+}
+
 enum err_code figures_books(struct relayer *r, struct figures *f, struct err *err)
 {
     struct figures books = *f;
@@ -116,6 +158,8 @@ enum err_code figures_books(struct relayer *r, struct figures *f, struct err *er
 
     if (rc == E_OK)
         rc = read_full(r, err);
+    if (rc == E_OK)
+        rc = read_large(r, err);
     if (rc == E_OK)
         *f = books;
     return rc;

@@ -24,7 +24,8 @@ struct figures {
     int64_t looked_at;      /**< when a round last went through, Unix seconds; 0: none has */
 };
 
-/** Ask the database. Raises and clears the alarm about full counters. */
+/** Ask the database. Raises and clears the alarms about full counters and about payouts larger than
+ * any batch. */
 MUST_CHECK enum err_code figures_books(struct relayer *r, struct figures *f, struct err *err);
 
 /** Ask a node, once the books are known. */

@@ -67,7 +67,8 @@ struct relayer {
     struct digest head; /**< the block all receipts were last asked at */
     uint64_t final_no;  /**< the last block known as final */
     struct alarms alarms;
-    int64_t full; /**< counters that the last alarm about full ones was about */
+    int64_t full;  /**< counters that the last alarm about full ones was about */
+    int64_t large; /**< payouts that the last alarm about too large ones was about */
 };
 
 /** A batch on its way, as the database has it. */

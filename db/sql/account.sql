@@ -92,17 +92,18 @@ SELECT id, kind, ref, from_bucket, COALESCE(from_account = $1, false) AS from_mi
  ORDER BY id DESC LIMIT $3;
 
 -- name: withdrawal_create
--- available -> payable, to the owner's own address; the relayer lists it in a batch.
+-- available -> payable, to the owner's own address; the relayer lists it in a batch. What no batch could hold (`most`) is refused, and
+-- that is not kept under the key: another cap, another answer.
 -- class: write
 -- params: id uuid, account int8, key uuid, amount wei, idem_key text?, fingerprint bytea
--- returns: call int4, outcome text, replayed bool, id uuid, created_at time
+-- returns: call int4, outcome text, replayed bool, id uuid, created_at time, most wei?
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id = ANY($2::int8[]) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.id, u.account, u.key, u.amount::wei AS amount, u.idem_key, u.fingerprint, n.at
+    SELECT (o - 1)::int4 AS call, u.id, u.account, u.key, u.amount::wei AS amount, u.idem_key, u.fingerprint, n.at, n.most
       FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::text[], $5::text[], $6::bytea[])
-           WITH ORDINALITY AS u(id, account, key, amount, idem_key, fingerprint, o), (SELECT ogpu_now() AS at) n
+           WITH ORDINALITY AS u(id, account, key, amount, idem_key, fingerprint, o), (SELECT ogpu_now() AS at, (SELECT amount FROM payout_limit) AS most) n
 ), j AS MATERIALIZED (
     SELECT c.*, b.available, i.ref AS old_ref, i.at AS old_at, i.outcome AS old_outcome, w.created_at AS made_at,
            CASE WHEN i.ref IS NOT NULL AND (i.operation <> 'withdrawal_create' OR i.fingerprint <> c.fingerprint) THEN 'idempotency_key_reused'
@@ -110,6 +111,7 @@ WITH c AS MATERIALIZED (
                 WHEN w.id IS NOT NULL THEN 'made'
                 WHEN k.id IS NULL OR k.revoked_at IS NOT NULL OR k.expires_at <= c.at THEN 'key_revoked'
                 WHEN EXISTS (SELECT FROM chain_exit) THEN 'exit_begun'
+                WHEN c.amount > c.most THEN 'payout_too_large'
                 WHEN c.amount > b.available THEN 'insufficient_funds'
                 ELSE 'ok' END AS verdict
       FROM c JOIN balance b ON b.account_id = c.account
@@ -138,7 +140,7 @@ WITH c AS MATERIALIZED (
 SELECT call, CASE fate WHEN 'old' THEN old_outcome WHEN 'made' THEN 'ok' ELSE fate END AS outcome,
        (fate = 'old' AND old_ref <> id) AS replayed,
        CASE WHEN fate = 'old' THEN old_ref ELSE id END AS id,
-       ogpu_us(COALESCE(old_at, made_at, at)) AS created_at
+       ogpu_us(COALESCE(old_at, made_at, at)) AS created_at, most::text AS most
   FROM f ORDER BY call;
 
 -- name: withdrawal_list

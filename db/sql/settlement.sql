@@ -5,7 +5,7 @@
 -- Gathers unbatched payable entries whose payee and payer the chain knows (final registrations) into the next epoch, once they
 -- are enough, worth enough or old enough. All of them together stay below max_units, one unit of each entry being room for the
 -- dust that earlier batches carried over; what unconfirmed batches and those of this day (UTC) declared counts against day_units.
--- 'quota' when something waits for the next day only. A gateway that has nothing to list for idle_s settles an empty batch all the
+-- 'quota' when something waits for the next day only (what is larger than any day does not: payout_large). A gateway that has nothing to list for idle_s settles an empty batch all the
 -- same (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do, when a forced exit has begun,
 -- and while a batch that is not ours stands on chain. The advisory lock admits one former at a time; who takes a batch back
 -- (book_voided) takes it too. A payer has spent the fee as well. A counter's figure is what all standing batches carry, and what
@@ -22,6 +22,7 @@ WITH c AS MATERIALIZED (
            ($5::int8[])[1] * 1000000000000::numeric AS min_value,
            LEAST(($6::int8[])[1], ($9::int8[])[1] - (SELECT COALESCE(sum(increase_units), 0) FROM batch
                  WHERE state IN ('batched', 'submitted') OR settled_at >= date_trunc('day', ogpu_now(), 'UTC'))) * 1000000000000::numeric AS max_value,
+           LEAST(($6::int8[])[1], ($9::int8[])[1]) * 1000000000000::numeric AS most_value,
            ($7::int4[])[1] AS idle_s, ogpu_ts(COALESCE(($8::int8[])[1], 0)) AS born, ogpu_now() AS at
 ), s AS MATERIALIZED (
     SELECT l.id, l.ref, l.kind, l.from_account, l.to_account, l.amount, COALESCE(f.amount, 0) AS fee, l.at,
@@ -71,7 +72,7 @@ SELECT 0 AS call, COALESCE(go.epoch, 0) AS epoch,
                  SELECT FROM ledger_entry l JOIN account p ON p.id = l.to_account AND p.chain_id IS NOT NULL
                    JOIN account q ON q.id = l.from_account AND q.chain_id IS NOT NULL
                   WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL AND l.amount + 1000000000000 > c.max_value
-                    AND l.at <= c.at - c.min_age_s * interval '1 second') THEN 'quota' ELSE 'busy' END AS outcome
+                    AND l.amount + 1000000000000 <= c.most_value AND l.at <= c.at - c.min_age_s * interval '1 second') THEN 'quota' ELSE 'busy' END AS outcome
   FROM c LEFT JOIN go ON true;
 
 -- name: batch_items
@@ -275,6 +276,15 @@ WITH n AS MATERIALIZED (
 SELECT a.address, x.counter, count(*) AS entries, count(*) OVER () AS counters FROM x JOIN account a ON a.id = x.account
   LEFT JOIN counter k ON k.account_id = x.account AND k.counter = x.counter
  WHERE COALESCE(k.total, 0) + x.amount >= 281474976710656000000000000::numeric GROUP BY a.id, a.address, x.counter ORDER BY a.id, x.counter LIMIT $1;
+
+-- name: payout_large
+-- Payable entries that no batch of so many units holds (batch_form leaves a unit of room for dust), the oldest first, and how many.
+-- class: read
+-- params: units int8, max int4
+-- returns: ref uuid, kind text, address bytea, amount wei, entries int8
+SELECT l.ref, l.kind, a.address, l.amount::text AS amount, count(*) OVER () AS entries FROM ledger_entry l JOIN account a ON a.id = l.to_account
+ WHERE l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw') AND l.batch_id IS NULL AND l.amount + 1000000000000 > $1::int8 * 1000000000000::numeric
+ ORDER BY l.id LIMIT $2;
 
 -- name: earned_figure
 -- All that an address has earned by the books, batched or not, in whole units, and its id on chain.

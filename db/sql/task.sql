@@ -3,21 +3,21 @@
 -- name: task_submit
 -- Freezes the reward and writes task, event and ledger entry. The balance row is the fence: it orders the submits of one
 -- account over all gateways, so the work statement's fresh snapshot sees every earlier twin of an idempotency key. An empty
--- function is the manifest's, else 'run'.
+-- function is the manifest's, else 'run'. A reward whose payout no batch could hold (`most`) is refused, and that is not kept under the key.
 -- class: write
 -- params: id uuid, account int8, key uuid, source uuid, reward wei, fee_bps int4, racers int4, expires_in_s int4, function text, input text, input_digest bytea, input_blobs bytea, metadata text, idem_key text?, fingerprint bytea
--- returns: call int4, outcome text, replayed bool, id uuid, function text?, manifest_hash bytea?, created_at time, expires_at time
+-- returns: call int4, outcome text, replayed bool, id uuid, function text?, manifest_hash bytea?, created_at time, expires_at time, most wei?
 -- lock: balance
 SELECT account_id FROM balance WHERE account_id = ANY($2::int8[]) ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH RECURSIVE c AS MATERIALIZED (
     SELECT (o - 1)::int4 AS call, u.id, u.account, u.key, u.source, u.reward::wei AS reward, u.fee_bps, u.racers, u.expires_in_s,
-           u.function, u.input, u.input_digest, u.input_blobs, u.metadata, u.idem_key, u.fingerprint, n.at
+           u.function, u.input, u.input_digest, u.input_blobs, u.metadata, u.idem_key, u.fingerprint, n.at, n.most
       FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::uuid[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::text[],
                   $10::text[], $11::bytea[], $12::bytea[], $13::text[], $14::text[], $15::bytea[])
            WITH ORDINALITY AS u(id, account, key, source, reward, fee_bps, racers, expires_in_s, function, input, input_digest,
                                 input_blobs, metadata, idem_key, fingerprint, o),
-           (SELECT ogpu_now() AS at) n
+           (SELECT ogpu_now() AS at, (SELECT amount FROM payout_limit) AS most) n
 ), s AS MATERIALIZED (
     -- Once for all calls of a source: its manifest is long.
     SELECT id, status, manifest_hash, min_reward, max_expiry_s, COALESCE(manifest::json ->> 'function', 'run') AS function
@@ -34,6 +34,7 @@ WITH RECURSIVE c AS MATERIALIZED (
                 WHEN s.id IS NULL THEN 'source_not_found'
                 WHEN s.status <> 'active' THEN 'source_retired'
                 WHEN c.reward < s.min_reward THEN 'reward_too_small'
+                WHEN c.reward - floor(c.reward * c.fee_bps / 10000) > c.most THEN 'payout_too_large'
                 WHEN c.expires_in_s > s.max_expiry_s THEN 'expiry_too_long'
                 WHEN length(c.input_blobs) > 0 AND EXISTS (
                      SELECT FROM generate_series(0, length(c.input_blobs) / 32 - 1) g
@@ -79,13 +80,13 @@ WITH RECURSIVE c AS MATERIALIZED (
 ), i AS (
     INSERT INTO idempotency (account_id, key, operation, fingerprint, outcome, ref, at)
     SELECT account, idem_key, 'task_submit', fingerprint, fate, id, at FROM f
-     WHERE idem_key IS NOT NULL AND fate NOT IN ('old', 'made', 'idempotency_key_reused', 'key_revoked')
+     WHERE idem_key IS NOT NULL AND fate NOT IN ('old', 'made', 'idempotency_key_reused', 'key_revoked', 'payout_too_large')
 )
 SELECT call, CASE fate WHEN 'old' THEN old_outcome WHEN 'made' THEN 'ok' ELSE fate END AS outcome,
        (fate = 'old' AND old_ref <> id) AS replayed,
        CASE WHEN fate = 'old' THEN old_ref ELSE id END AS id, run AS function, manifest_hash,
        ogpu_us(COALESCE(old_at, made_at, at)) AS created_at,
-       ogpu_us(COALESCE(old_at, made_at, at) + expires_in_s * interval '1 second') AS expires_at
+       ogpu_us(COALESCE(old_at, made_at, at) + expires_in_s * interval '1 second') AS expires_at, most::text AS most
   FROM f ORDER BY call;
 
 -- name: task_get

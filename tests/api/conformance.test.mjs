@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every operation answers every status that the contract names for it, at least once, on real servers; each exchange is judged.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { Provider, expect, manifest, sha256 } from '../support/actors.mjs';
 import { bookBatch, confirmBatch } from '../support/batch.mjs';
@@ -287,6 +288,26 @@ test('the account and its withdrawals', async () => {
     expect(await client.post('/v1/withdrawals', { amount: '5000000000000' }), 201);
     assert.equal((await client.post('/v1/withdrawals', { amount: (10n ** 30n).toString() })).status, 402);
     expect(await client.get('/v1/withdrawals'), 200);
+});
+
+test('what no settlement batch could ever hold is refused, once the books know the daily cap', async () => {
+    const cap = (units) => w.sql.write('book_noted', { ...chainEvent(), kind: 'daily_cap_set', chain_id: null, units: null, data: Buffer.from(units.toString(16).padStart(64, '0'), 'hex') });
+    const large = { amount: '10000000000001' };
+    expect(await client.post('/v1/withdrawals', large), 201);
+    await cap(11n);
+    const key = { 'idempotency-key': randomUUID() };
+    const refused = await client.post('/v1/withdrawals', large, key);
+    assert.deepEqual([refused.status, refused.json.code], [422, 'PAYOUT_TOO_LARGE']);
+    assert.equal(refused.json.detail, '/amount: make several withdrawals; by the contract\'s daily cap a batch holds a payout of at most 10000000000000 wei.');
+    expect(await client.post('/v1/withdrawals', { amount: '10000000000000' }), 201);
+    const task = await w.submit(client, source, { reward: '10000000000001' });
+    assert.deepEqual([task.status, task.json.code], [422, 'PAYOUT_TOO_LARGE']);
+    assert.match(task.json.detail, /^\/reward: .* 10000000000000 wei\.$/);
+    for (const units of [2n ** 64n - 1n, 2n ** 63n - 1n]) {
+        await cap(units);
+        expect(await client.post('/v1/withdrawals', large, key), 201);
+        expect(await w.submit(client, source, { reward: '10000000000001' }), 201);
+    }
 });
 
 test('settlements and proofs', async () => {

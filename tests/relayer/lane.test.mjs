@@ -7,11 +7,10 @@ import { eventually, sleep } from '../support/stack.mjs';
 import { Lane, OGPU } from './lane.mjs';
 import { FaultyNode } from '../support/faulty_node.mjs';
 
-const CAP = 1_000_000n; // units a day: one coin
 let lane, relayer, stranger;
 
 before(async () => {
-    lane = await Lane.up({ OGPU_DAILY_CAP: String(CAP) });
+    lane = await Lane.up();
     stranger = createWalletClient({ account: lane.settler, chain: lane.chain.chain, transport: lane.chain.transport });
 });
 after(() => lane?.down());
@@ -169,16 +168,4 @@ test('a used gas budget stops signing with an alarm, and the next day goes on', 
     await lane.sql.query("UPDATE chain_tx SET updated_at = updated_at - interval '1 day'");
     start({ OGPU_GAS_BUDGET_WEI: String(OGPU) });
     await lane.settled();
-});
-
-test('what the contract\'s daily cap has no room for waits for the next day, and the rest is paid', async () => {
-    start();
-    await lane.earn(2n * OGPU);
-    await lane.earn(OGPU / 1000n);
-    await alarm('daily_cap');
-    await eventually(async () => {
-        const [row] = await lane.sql.query("SELECT count(*) FILTER (WHERE batch_id IS NULL) AS waits, count(*) AS n FROM ledger_entry WHERE kind = 'accept' AND amount IN ($1, $2)", [String(2n * OGPU), String(OGPU / 1000n)]);
-        return row.waits === 1n;
-    }, 'only the large one waits');
-    await eventually(async () => (await lane.sql.query("SELECT 1 FROM batch WHERE state <> 'confirmed'")).length === 0, 'the small one is final');
 });
