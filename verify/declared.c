@@ -18,12 +18,14 @@
 #include "eth/rpc.h"
 #include "verify/chain.h"
 #include "verify/growth.h"
+#include "verify/history.h"
 
 #define RANGE_BLOCKS 10000
 
 struct declared {
     struct rpc *rpc;
-    struct arena *arena;
+    struct arena *arena; /* of one question */
+    struct history history;
     struct address settlement;
     uint64_t from;
     struct growth growth;
@@ -43,91 +45,46 @@ static int usage(FILE *to)
     return 2;
 }
 
-/* All logs of the contract up to the head, in chain order; nodes cap an answer, so in pieces. */
-static enum err_code read_logs(struct declared *d, struct rpc_log **out, size_t *n, struct err *err)
+/* The batches in all logs of the contract up to the head; nodes cap an answer, so in pieces. */
+static enum err_code read_history(struct declared *d, struct err *err)
 {
-    struct rpc_log *all = NULL;
     uint64_t range = RANGE_BLOCKS;
     uint64_t head;
     enum err_code rc = rpc_block_number(d->rpc, &head, err);
 
-    *n = 0;
     for (uint64_t at = d->from; rc == E_OK && at <= head;) {
         uint64_t to = head - at < range ? head : at + range - 1;
         struct rpc_filter filter = {at, to, &d->settlement, 1};
-        struct rpc_log *some;
-        struct rpc_log *more;
-        size_t k;
+        struct rpc_log *logs;
+        size_t n;
 
-        rc = rpc_logs(d->rpc, &filter, d->arena, &some, &k, err);
+        arena_reset(d->arena);
+        rc = rpc_logs(d->rpc, &filter, d->arena, &logs, &n, err);
         if (rc == E_PEER && range > 1) {
             range /= 2;
             rc = E_OK;
             continue;
         }
-        if (rc != E_OK)
-            break;
-        more = arena_alloc(d->arena, (*n + k + 1) * sizeof(*more));
-        if (*n > 0)
-            memcpy(more, all, *n * sizeof(*more));
-        if (k > 0)
-            memcpy(more + *n, some, k * sizeof(*more));
-        all = more;
-        *n += k;
+        if (rc == E_OK)
+            rc = history_add(&d->history, logs, n, err);
         at = to + 1;
     }
-    *out = all;
+    history_sort(&d->history);
     return rc;
 }
 
-static bool is_event(const struct rpc_log *log, const char *event)
+/* What a batch's settle() call lists, whose event it must agree with. @entries in the arena */
+static enum err_code read_entries(struct declared *d, const struct said *said,
+                                  struct bytes *entries, struct err *err)
 {
-    struct digest topic = abi_topic(event);
-
-    return log->abi.n_topics > 0 && memcmp(&log->abi.topics[0], &topic, sizeof(topic)) == 0;
-}
-
-static enum err_code is_voided(const struct rpc_log *logs, size_t n, uint64_t epoch, bool *out,
-                               struct err *err)
-{
-    *out = false;
-    for (size_t i = 0; i < n; i++) {
-        struct abi_value v[2];
-        uint64_t of;
-        enum err_code rc;
-
-        if (!is_event(&logs[i], ABI_EV_VOIDED))
-            continue;
-        rc = abi_event(ABI_EV_VOIDED, &logs[i].abi, v, ARRAY_LEN(v), err);
-        if (rc != E_OK)
-            return rc;
-        *out = *out || (abi_to_u64(&v[0], &of) && of == epoch);
-    }
-    return E_OK;
-}
-
-/* A settle() call as its event and its calldata tell it; they must agree. */
-struct settled {
-    uint64_t epoch;
-    uint64_t increase;
-    struct digest root;
-    struct bytes entries;
-};
-
-static enum err_code read_settled(struct declared *d, const struct rpc_log *log,
-                                  struct settled *out, struct err *err)
-{
-    struct abi_value event[6];
     struct abi_value args[5];
     struct rpc_tx tx;
     struct digest root;
     uint8_t selector[4];
     uint64_t epoch;
     uint64_t increase;
-    enum err_code rc = abi_event(ABI_EV_SETTLED, &log->abi, event, ARRAY_LEN(event), err);
+    enum err_code rc = rpc_transaction(d->rpc, said->tx, d->arena, &tx, err);
 
-    if (rc == E_OK)
-        rc = rpc_transaction(d->rpc, log->tx_hash, d->arena, &tx, err);
     if (rc != E_OK)
         return rc;
     abi_selector(ABI_SETTLE, selector);
@@ -140,55 +97,48 @@ static enum err_code read_settled(struct declared *d, const struct rpc_log *log,
         rc = entries_root(args[4].data, &root, err);
     if (rc != E_OK)
         return rc;
-    if (!abi_to_u64(&args[0], &epoch) || !abi_to_u64(&args[1], &increase) ||
-        !abi_to_u64(&event[0], &out->epoch) || !abi_to_u64(&event[2], &out->increase))
+    if (!abi_to_u64(&args[0], &epoch) || !abi_to_u64(&args[1], &increase))
         return err_set(err, E_PEER, "a batch's numbers do not fit");
-    out->root = abi_to_digest(&event[1]);
-    if (epoch != out->epoch || increase != out->increase ||
-        memcmp(&root, &out->root, sizeof(root)) != 0)
-        return err_set(err, E_PEER, "event and calldata of epoch %" PRIu64 " differ", out->epoch);
-    out->entries = args[4].data;
+    if (epoch != said->epoch || increase != said->increase ||
+        memcmp(&root, &said->root, sizeof(root)) != 0)
+        return err_set(err, E_PEER, "event and calldata of epoch %" PRIu64 " differ", said->epoch);
+    *entries = args[4].data;
     return E_OK;
 }
 
-static enum err_code add(struct declared *d, const struct rpc_log *logs, size_t n, size_t i,
-                         struct err *err)
+static enum err_code add(struct declared *d, const struct said *s, struct err *err)
 {
-    struct settled s = {.epoch = 0};
+    struct bytes entries = {NULL, 0};
     uint64_t by[2];
-    bool voided;
-    enum err_code rc = read_settled(d, &logs[i], &s, err);
+    enum err_code rc;
 
-    if (rc == E_OK && s.epoch != ++d->last)
+    arena_reset(d->arena);
+    rc = read_entries(d, s, &entries, err);
+    if (rc == E_OK && s->epoch != ++d->last)
         rc = err_set(err, E_PEER, "epoch %" PRIu64 " is missing: ask from an earlier block",
                      d->last);
-    if (rc == E_OK)
-        rc = is_voided(logs, n, s.epoch, &voided, err);
     if (rc != E_OK)
         return rc;
-    if (voided) {
-        printf("epoch %" PRIu64 " voided\n", s.epoch);
+    if (history_is_voided(&d->history, s->epoch)) {
+        printf("epoch %" PRIu64 " voided\n", s->epoch);
         return E_OK;
     }
-    rc = growth_add(&d->growth, s.entries, by, err);
+    rc = growth_add(&d->growth, entries, by, err);
     if (rc != E_OK)
         return rc;
-    if (__builtin_add_overflow(d->sum, s.increase, &d->sum))
+    if (__builtin_add_overflow(d->sum, s->increase, &d->sum))
         return err_set(err, E_RANGE, "the declared increases' sum does not fit");
     printf("epoch %" PRIu64 " declared %" PRIu64 " earned +%" PRIu64 " spent +%" PRIu64 "%s\n",
-           s.epoch, s.increase, by[0], by[1], s.increase == by[0] ? "" : "  (differs)");
+           s->epoch, s->increase, by[0], by[1], s->increase == by[0] ? "" : "  (differs)");
     return E_OK;
 }
 
 static enum err_code check(struct declared *d, struct err *err)
 {
-    struct rpc_log *logs;
-    size_t n;
-    enum err_code rc = read_logs(d, &logs, &n, err);
+    enum err_code rc = read_history(d, err);
 
-    for (size_t i = 0; rc == E_OK && i < n; i++)
-        if (is_event(&logs[i], ABI_EV_SETTLED))
-            rc = add(d, logs, n, i, err);
+    for (size_t i = 0; rc == E_OK && i < d->history.n; i++)
+        rc = add(d, &d->history.batches[i], err);
     if (rc != E_OK)
         return rc;
     printf("declared %" PRIu64 " units, listed as earned %" PRIu64 ", as spent %" PRIu64 "\n",
@@ -237,6 +187,7 @@ int declared_main(int argc, char **argv)
     if (!read_options(argc, argv, &d, &url, &chain_id))
         return usage(stderr);
     d.arena = arena_new();
+    d.history = history_new();
     d.rpc = rpc_new(url, 10000);
     rc = chain_meet(d.rpc, chain_id, &err);
     if (rc == E_OK)
@@ -246,6 +197,7 @@ int declared_main(int argc, char **argv)
     else
         fprintf(stderr, "ogpu-verify: %s: %s\n",
                 rc == E_DIGEST_MISMATCH ? "refuted" : "not checked", err.text);
+    history_done(&d.history);
     growth_done(&d.growth);
     rpc_free(d.rpc);
     arena_free(d.arena);
