@@ -14,6 +14,8 @@ int command_status(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_voucher(int argc, char **argv);
 int command_deploy(int argc, char **argv);
+int command_again(int argc, char **argv);
+int command_accept(int argc, char **argv);
 int command_signer(int argc, char **argv);
 
 /** Whether --help is among the arguments. */

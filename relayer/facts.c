@@ -6,29 +6,40 @@
 
 #define ASK_EVERY_US 60000000
 
-/* A view without arguments; its result is one word of this type. */
-static enum err_code ask_word(struct relayer *r, const char *view, const char *type,
-                              struct abi_value *out, struct err *err)
+struct question {
+    const char *view; /* without arguments */
+    const char *type; /* of its result, one word */
+    const char *tag;
+};
+
+static enum err_code ask_word(struct relayer *r, const struct question *q, struct abi_value *out,
+                              struct err *err)
 {
     struct buf data = {0};
     struct bytes answer;
-    enum err_code rc = abi_call(view, NULL, 0, &data, err);
+    enum err_code rc = abi_call(q->view, NULL, 0, &data, err);
 
     if (rc == E_OK) {
-        struct rpc_view question = {r->settlement, bytes_of(data.p, data.n), "latest"};
+        struct rpc_view call = {r->settlement, bytes_of(data.p, data.n), q->tag};
 
-        rc = rpc_read(r->rpc, &question, r->arena, &answer, err);
+        rc = rpc_read(r->rpc, &call, r->arena, &answer, err);
     }
     if (rc == E_OK)
-        rc = abi_decode(type, answer, out, 1, err);
+        rc = abi_decode(q->type, answer, out, 1, err);
     buf_done(&data);
     return rc;
 }
 
 enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out, struct err *err)
 {
+    return relayer_ask_at(r, view, "latest", out, err);
+}
+
+enum err_code relayer_ask_at(struct relayer *r, const char *view, const char *tag, uint64_t *out,
+                             struct err *err)
+{
     struct abi_value v;
-    enum err_code rc = ask_word(r, view, "(uint64)", &v, err);
+    enum err_code rc = ask_word(r, &(struct question){view, "(uint64)", tag}, &v, err);
 
     if (rc == E_OK && !abi_to_u64(&v, out))
         rc = err_set(err, E_PEER, "%s answered a number that does not fit", view);
@@ -38,7 +49,7 @@ enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out, st
 enum err_code relayer_ask_settler(struct relayer *r, struct address *out, struct err *err)
 {
     struct abi_value v;
-    enum err_code rc = ask_word(r, ABI_SETTLER, "(address)", &v, err);
+    enum err_code rc = ask_word(r, &(struct question){ABI_SETTLER, "(address)", "latest"}, &v, err);
 
     if (rc == E_OK)
         *out = abi_to_address(&v);

@@ -41,11 +41,14 @@ static enum err_code simulate(struct relayer *r, const struct batch *batch, enum
     return rc;
 }
 
-static enum err_code drop(struct relayer *r, const struct batch *batch, const char *reason,
-                          int64_t *entries, struct err *err)
+/* Dissolves it; a single payout is parked for those `words`. What was signed for it may still come
+ * true, unless it is known to be void: then it cannot be taken back, and settlement waits. */
+static enum err_code drop(struct relayer *r, const struct batch *batch, const char *words,
+                          int64_t entries, struct err *err)
 {
-    struct sql_batch_drop in = {
-        .id = batch->id, .reason = text_of(reason), .park_s = (int32_t)r->batching.park_s};
+    struct sql_batch_drop in = {.id = batch->id,
+                                .reason = text_of(entries == 1 ? words : NULL),
+                                .park_s = (int32_t)r->batching.park_s};
     const struct sql_batch_drop_row *row;
     const void *rows;
     size_t n;
@@ -54,7 +57,12 @@ static enum err_code drop(struct relayer *r, const struct batch *batch, const ch
     if (rc != E_OK)
         return rc;
     row = rows;
-    *entries = row->entries;
+    if (!text_is(row->outcome, "ok")) {
+        alarm_raise(&r->alarms, ALARM_REFUSED, "epoch %lld is refused and was signed before: %s",
+                    (long long)batch->epoch, words);
+        return err_set(err, E_INTERNAL, "epoch %lld is refused and was signed before: %s",
+                       (long long)batch->epoch, words);
+    }
     return E_OK;
 }
 
@@ -83,7 +91,7 @@ static enum err_code isolate(struct relayer *r, const struct batch *batch, const
     enum err_code rc = size_of(r, batch, &entries, err);
 
     if (rc == E_OK)
-        rc = drop(r, batch, entries == 1 ? words : NULL, &entries, err);
+        rc = drop(r, batch, words, entries, err);
     if (rc != E_OK)
         return rc;
     if (entries <= 1) {

@@ -155,6 +155,8 @@ static const struct command {
     {"status", command_status, "one JSON document: lane, batches, fees, balance, alarms to be"},
     {"simulate", command_simulate,
      "what would be settled now, tried on the chain; changes nothing"},
+    {"again", command_again, "have a batch signed anew whose transactions did nothing"},
+    {"accept", command_accept, "settle on although a batch stands on chain that is not ours"},
     {"voucher", command_voucher, "sign all that an address has earned, as a second way to be paid"},
     {"deploy", command_deploy, "put the contracts on a chain, or check that they stand there"},
     {"signer", command_signer, "hold the key and sign over a socket what a policy admits"},

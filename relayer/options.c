@@ -35,6 +35,7 @@ struct options {
     int64_t keepalive_s;
     int64_t rpc_timeout_ms;
     int64_t poll_ms;
+    int64_t epoch;
 };
 
 #define FOREVER_S 31536000
@@ -85,6 +86,8 @@ static const struct config_row rows[] = {
      "host:port for Prometheus metrics; empty: none"},
     {"OGPU_POLL_MS", CONFIG_INT, "1000", 50, 600000, false, CONFIG_AT(poll_ms),
      "pause between rounds"},
+    {"OGPU_EPOCH", CONFIG_INT, "0", 0, INT64_MAX, false, CONFIG_AT(epoch),
+     "the batch that `again` or `accept` is about"},
 };
 
 void relayer_help(void)
@@ -101,6 +104,7 @@ static void fill(const struct options *o, struct relayer *r)
         .bump_s = o->bump_s,
         .keepalive_s = o->keepalive_s,
         .skip_max = o->skip_max,
+        .about = o->epoch,
         .cap = {(uint64_t)o->max_fee_gwei * GWEI, (uint64_t)o->max_tip_gwei * GWEI}};
     r->batching = (struct batching){.age_s = o->batch_age_s,
                                     .count = o->batch_count,

@@ -56,6 +56,7 @@ struct relayer {
     int64_t resend_s; /**< say unmined transactions again after this long */
     int64_t bump_s;   /**< replace them with a higher fee after this long */
     int64_t skip_max; /**< how many transactions outside our record a node's count may tell of */
+    int64_t about;    /**< epoch that a command is about; 0: none */
     bool waits;       /**< for what strangers did to be final */
     struct gap gap;
     struct fee_cap cap;
@@ -111,6 +112,10 @@ MUST_CHECK enum err_code relayer_facts(struct relayer *r, struct err *err);
 /** A view of the contract without arguments that answers one number. */
 MUST_CHECK enum err_code relayer_ask(struct relayer *r, const char *view, uint64_t *out,
                                      struct err *err);
+
+/** The same at a block. @tag "latest" or rpc_tag() */
+MUST_CHECK enum err_code relayer_ask_at(struct relayer *r, const char *view, const char *tag,
+                                        uint64_t *out, struct err *err);
 
 /** Who may settle. */
 MUST_CHECK enum err_code relayer_ask_settler(struct relayer *r, struct address *out,
@@ -204,7 +209,8 @@ enum place { PLACE_UNSIGNED, PLACE_PENDING, PLACE_MINED };
  * (relayer/watch.c).
  *
  * @look   false: no block came since the last look, so receipts are as they were
- * @return E_INTERNAL when it reverted or its event is missing: settlement stops with an alarm
+ * @return E_INTERNAL when it reverted or its event is missing: settlement stops with an alarm,
+ * until an operator says `again`
  */
 MUST_CHECK enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool look,
                                        enum place *where, struct err *err);

@@ -141,19 +141,24 @@ static uint64_t small(struct wei w)
     return w.limb[0]; /* ours: stored from a uint64_t */
 }
 
+/* A key before ours signed it: the relayer runs with a new key once the contract names that one. */
+static bool is_own(const struct relayer *r, const struct sql_chain_tx_list_row *tx)
+{
+    return memcmp(tx->sender.p, r->sender.b, sizeof(r->sender.b)) == 0;
+}
+
 /* Nothing mined: say the newest again, or replace it when it has waited long and not for a gap. */
 static enum err_code push(struct relayer *r, const struct batch *batch,
                           const struct sql_chain_tx_list_row *newest, struct err *err)
 {
     int64_t now = clock_wall_us();
     struct fees last = {.max_fee = small(newest->max_fee), .tip = small(newest->tip)};
-    bool own = memcmp(newest->sender.p, r->sender.b, sizeof(r->sender.b)) == 0;
     struct fees fresh;
     struct fees next;
     struct err full = {0};
     enum err_code rc;
 
-    if (own && !(r->gap.since != 0 && (uint64_t)newest->nonce > r->gap.nonce) &&
+    if (!(r->gap.since != 0 && (uint64_t)newest->nonce > r->gap.nonce) &&
         now - newest->created_at >= r->bump_s * 1000000) {
         rc = relayer_fees_now(r, &fresh, err);
         if (rc != E_OK)
@@ -173,11 +178,17 @@ static enum err_code push(struct relayer *r, const struct batch *batch,
     return E_OK;
 }
 
-/* The newest transaction whose nonce is still ours; NULL when there is none. */
-static const struct sql_chain_tx_list_row *live(const struct sql_chain_tx_list_row *txs, size_t n)
+/*
+ * The newest transaction whose nonce is still ours; NULL when there is none. One of a key before
+ * ours is not waited for: the trial in our own name, before the batch is signed anew, passes only
+ * where the contract names us and no more that key. Both list the same, and the contract takes an
+ * epoch once, so whichever comes first settles it.
+ */
+static const struct sql_chain_tx_list_row *live(const struct relayer *r,
+                                                const struct sql_chain_tx_list_row *txs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!txs[i].lost)
+        if (!txs[i].lost && is_own(r, &txs[i]))
             return &txs[i];
     return NULL;
 }
@@ -189,6 +200,13 @@ static bool was_mined(const struct sql_chain_tx_list_row *txs, size_t n)
         if (text_is(txs[i].state, "mined") || text_is(txs[i].state, "final"))
             return true;
     return false;
+}
+
+/* Whether what went wrong with it stops settlement: not where an operator has set it aside
+ * (`ogpu-relayer again`), nor when the one who may not settle any more could not. */
+static bool stops(const struct relayer *r, const struct sql_chain_tx_list_row *tx, enum alarm what)
+{
+    return what != ALARMS && !tx->lost && (what != ALARM_REVERTED || is_own(r, tx));
 }
 
 /* The contract takes an epoch once: where one of them settled it, another may have failed. */
@@ -204,11 +222,12 @@ static enum err_code look_at_all(struct relayer *r, const struct batch *batch,
         enum alarm what = ALARMS;
 
         rc = look_at(r, batch, &txs[i], mined, &what, err);
-        if (what != ALARMS) {
+        if (stops(r, &txs[i], what)) {
             bad = what;
             why = *err;
-            rc = E_OK;
         }
+        if (what != ALARMS)
+            rc = E_OK;
     }
     if (rc != E_OK)
         return rc;
@@ -239,7 +258,7 @@ enum err_code relayer_watch(struct relayer *r, const struct batch *batch, bool l
     if (rc != E_OK)
         return rc;
     txs = rows;
-    newest = live(txs, n);
+    newest = live(r, txs, n);
     if (look)
         rc = look_at_all(r, batch, txs, n, &mined, err);
     else

@@ -51,6 +51,22 @@ WITH c AS MATERIALIZED (
 )
 SELECT 0 AS call, 'ok' AS outcome FROM c;
 
+-- name: nonce_spent
+-- A final block counts this nonce, and the batch that it was reserved for is not settled there: what was signed with it can never settle
+-- the batch, which needs another place in the lane.
+-- class: slow
+-- params: sender bytea, nonce int8
+-- returns: call int4, outcome text
+-- lock: lane
+SELECT pg_advisory_xact_lock(7303);
+-- work:
+WITH c AS MATERIALIZED (
+    SELECT ($1::bytea[])[1] AS sender, ($2::int8[])[1] AS nonce
+), w AS (
+    UPDATE chain_nonce n SET state = 'spent' FROM c WHERE n.sender = c.sender AND n.nonce = c.nonce AND n.state = 'ours' RETURNING n.nonce
+)
+SELECT 0 AS call, CASE WHEN EXISTS (SELECT FROM w) THEN 'ok' ELSE 'not_found' END AS outcome FROM c;
+
 -- name: lane_fill
 -- The nonces from `low` to below `high`, which no block counts, are to be used up by anything: but for those of batches on their way.
 -- The caller bounds the range. What a batch had signed for such a place still counts if it is mined.
@@ -83,7 +99,7 @@ SELECT g AS nonce, t.hash, t.raw, t.max_fee::text AS max_fee, t.tip::text AS tip
 
 -- name: gas_spent
 -- What a sender's transactions of this day (UTC) cost, and what those on their way cost at most, in wei. Those that only use up a nonce
--- count at most as well, on the day they were signed; so do those of a batch that another nonce settled.
+-- count at most as well, on the day they were signed; so do those of a batch that another nonce settled, or that was dropped.
 -- class: read
 -- params: sender bytea
 -- returns: spent wei
@@ -92,5 +108,6 @@ SELECT COALESCE(sum(cost), 0)::text AS spent
           FROM chain_tx t WHERE sender = $1 AND NOT EXISTS (SELECT FROM chain_nonce n WHERE n.sender = t.sender AND n.nonce = t.nonce AND n.state = 'foreign')
          GROUP BY nonce
         HAVING COALESCE(max(updated_at) FILTER (WHERE state IN ('mined', 'final')), max(created_at) FILTER (WHERE batch_id IS NULL OR EXISTS (
-                    SELECT FROM chain_tx u WHERE u.batch_id = t.batch_id AND u.nonce <> t.nonce AND u.state = 'final')), 'infinity')
+                    SELECT FROM chain_tx u WHERE u.batch_id = t.batch_id AND u.nonce <> t.nonce AND u.state = 'final') OR EXISTS (
+                    SELECT FROM batch b WHERE b.id = t.batch_id AND b.state = 'dropped')), 'infinity')
                >= date_trunc('day', ogpu_now(), 'UTC')) x;

@@ -104,8 +104,9 @@ WITH c AS MATERIALIZED (
 SELECT call, CASE fate WHEN 'made' THEN 'ok' ELSE fate END AS outcome FROM f ORDER BY call;
 
 -- name: batch_drop
--- Dissolves the newest batch while nothing was ever signed for it: its entries are free again, or parked until a time when a reason
--- is given. Its nonce, if reserved, stays in the lane for the next batch. Says how many entries it held.
+-- Dissolves the newest batch while nothing that was signed for it can settle it (nothing at all, or at spent nonces only): its entries
+-- are free again, or parked until a time when a reason is given. A nonce without a transaction stays in the lane for the next batch. Says
+-- how many entries it held. What had signed is kept as dropped.
 -- class: slow
 -- params: id uuid, reason text?, park_s int4
 -- returns: call int4, outcome text, entries int8
@@ -115,9 +116,10 @@ SELECT pg_advisory_xact_lock(7301);
 WITH c AS MATERIALIZED (
     SELECT ($1::uuid[])[1] AS id, ($2::text[])[1] AS reason, ($3::int4[])[1] AS park_s, ogpu_now() AS at
 ), d AS MATERIALIZED (
-    SELECT b.id, c.reason, c.park_s, c.at FROM c JOIN batch b ON b.id = c.id
-     WHERE b.state = 'batched' AND b.epoch = (SELECT max(epoch) FROM batch WHERE state <> 'dropped')
-       AND NOT EXISTS (SELECT FROM chain_tx t WHERE t.batch_id = b.id)
+    SELECT b.id, c.reason, c.park_s, c.at, EXISTS (SELECT FROM chain_tx t WHERE t.batch_id = b.id) AS signed FROM c JOIN batch b ON b.id = c.id
+     WHERE b.state IN ('batched', 'submitted') AND b.epoch = (SELECT max(epoch) FROM batch WHERE state <> 'dropped')
+       AND NOT EXISTS (SELECT FROM chain_tx t LEFT JOIN chain_nonce n ON n.sender = t.sender AND n.nonce = t.nonce
+                        WHERE t.batch_id = b.id AND n.state IS DISTINCT FROM 'spent')
 ), l AS (
     UPDATE ledger_entry e SET batch_id = NULL FROM d WHERE e.batch_id = d.id RETURNING e.ref, e.kind
 ), p AS (
@@ -125,7 +127,7 @@ WITH c AS MATERIALIZED (
     SELECT l.ref, l.kind, d.reason, d.at, d.at + d.park_s * interval '1 second' FROM l, d WHERE d.reason IS NOT NULL
     ON CONFLICT (ref, kind) DO UPDATE SET reason = EXCLUDED.reason, at = EXCLUDED.at, until = EXCLUDED.until
 ), n AS (
-    UPDATE chain_nonce k SET batch_id = NULL FROM d WHERE k.batch_id = d.id
+    UPDATE chain_nonce k SET batch_id = NULL FROM d WHERE k.batch_id = d.id AND k.state <> 'spent'
 ), o AS (
     UPDATE attempt y SET scored_in = NULL FROM d WHERE y.scored_in = d.id
 ), s AS (
@@ -135,9 +137,11 @@ WITH c AS MATERIALIZED (
       FROM (SELECT i.account_id, i.counter, i.amount, i.gain_units AS gain FROM d JOIN batch_item i ON i.batch_id = d.id) q
      WHERE counter.account_id = q.account_id AND counter.counter = q.counter
 ), i AS (
-    DELETE FROM batch_item i USING d WHERE i.batch_id = d.id
+    DELETE FROM batch_item i USING d WHERE i.batch_id = d.id AND NOT d.signed
 ), b AS (
-    DELETE FROM batch b USING d WHERE b.id = d.id
+    DELETE FROM batch b USING d WHERE b.id = d.id AND NOT d.signed
+), f AS (
+    UPDATE batch b SET state = 'dropped' FROM d WHERE b.id = d.id AND d.signed
 )
 SELECT 0 AS call, CASE WHEN d.id IS NULL THEN 'busy' ELSE 'ok' END AS outcome, (SELECT count(*) FROM l) AS entries FROM c LEFT JOIN d ON true;
 

@@ -36,7 +36,7 @@ const fails = (args, why, env) => {
 test('help names every command, and mistakes are told in a sentence', () => {
     const help = run(['--help']);
     assert.equal(help.status, 0);
-    for (const name of ['run', 'status', 'simulate', 'voucher', 'signer']) {
+    for (const name of ['run', 'status', 'simulate', 'again', 'accept', 'voucher', 'signer']) {
         assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'));
         assert.equal(run([name, '--help']).status, 0);
     }

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createWalletClient, encodeFunctionData, keccak256, parseAbi, toHex, zeroHash } from 'viem';
+import { createWalletClient, encodeFunctionData, parseAbi, toHex, zeroHash } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { Chain } from './chain.mjs';
 import { Market, OGPU } from './market.mjs';
@@ -72,19 +72,30 @@ export class Ledger {
         await this.settlement(stranger.wallet, 'postVoucher', [provider.chainId, Number(earned), deadline, signature]);
     }
 
-    /** What the admin may do: announced, waited for (OGPU_ADMIN_DELAY_S), carried out. */
-    async admin(contract, functionName, args) {
+    /** What the admin may do: announced, and waited for (OGPU_ADMIN_DELAY_S). @returns {[object, unknown[]]} the lock, and what carries it out */
+    async announce(contract, functionName, args) {
         const lock = { address: await this.read('admin'), abi: timelock };
         const wait = BigInt(this.settings.OGPU_ADMIN_DELAY_S);
-        const call = [contract.address, 0n, encodeFunctionData({ abi: contract.abi, functionName, args }), zeroHash, keccak256(toHex(functionName + args.join()))];
+        const call = [contract.address, 0n, encodeFunctionData({ abi: contract.abi, functionName, args }), zeroHash, toHex(randomBytes(32))];
         await this.chain.send(this.role('admin'), lock, 'schedule', [...call, wait]);
         await this.pass(Number(wait));
+        return [lock, call];
+    }
+
+    /** Announced, and carried out. */
+    async admin(contract, functionName, args) {
+        const [lock, call] = await this.announce(contract, functionName, args);
         await this.chain.send(this.role('admin'), lock, 'execute', call);
     }
 
-    /** Another settler's key, named by the admin after the old one was dismissed; our relayer uses it from its next start. */
+    /** Another settler's key, named by the admin after the old one was dismissed. */
     async newSettler() {
         await this.settlement(this.role('guardian'), 'dismiss', [this.role('settler').account.address]);
+        await this.nameSettler();
+    }
+
+    /** A new settler's key; our relayer uses it from its next start. */
+    async nameSettler() {
         const key = generatePrivateKey();
         const { address } = privateKeyToAccount(key);
         await this.chain.node.setBalance({ address, value: OGPU });
