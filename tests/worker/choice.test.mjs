@@ -45,6 +45,18 @@ test('by predicate: only what holds is registered and claimed', async () => {
     assert.ok(poor && big && gateway.log.some((r) => r.method === 'HEAD'), 'the image\'s size was asked for');
 });
 
+test('sources as large as they may be, more than one answer holds: all are read', async () => {
+    const filled = { command: ['/bin/hostile', 'trap-empty', ...Array.from({ length: 62 }, () => 'x'.repeat(4000))] };
+    const all = Array.from({ length: 40 }, (_, i) => publish(`large-${i}`, filled));
+    assert.ok(JSON.stringify(all).length > 8 << 20 && JSON.stringify(all[0].manifest).length < 256 << 10);
+    const last = publish('last');
+    crew.start(gateway.url);
+    gateway.submit(last, {});
+    await gateway.saw(/respond$/, 30_000);
+    assert.deepEqual(new Set(registered()), new Set(gateway.sources.map((s) => s.id)));
+    assert.equal(JSON.parse(await earn({}, '--json')).sources.length, 41);
+});
+
 test('by predicate, and nothing holds: nothing is claimed, although something was registered before', async () => {
     publish('poor', { min_reward: ogpu(0.5) });
     crew.start(gateway.url, { OGPU_SOURCES_IF: 'reward >= 1', OGPU_SOURCES_S: '1' });

@@ -141,8 +141,7 @@ export class Gateway {
         const parts = path.split('/').slice(2);
         if (path === '/v1/providers') return this.#register(r);
         if (parts[0] === 'sources' && r.method === 'GET') {
-            return parts[1] ? { status: 200, body: this.sources.find((s) => s.id === parts[1]) }
-                : { status: 200, body: { data: this.sources, has_more: false, next_cursor: null } };
+            return { status: 200, body: parts[1] ? this.sources.find((s) => s.id === parts[1]) : this.#page(new URLSearchParams(r.path.split('?')[1])) };
         }
         if (!this.tokens.has(r.auth)) return problem(401, 'INVALID_API_KEY');
         if (parts[0] === 'sources') return this.#registration(r, parts[1]);
@@ -150,6 +149,14 @@ export class Gateway {
         if (parts[0] === 'blobs') return this.#blob(r, parts[1]);
         if (parts[0] === 'attempts') return this.#attempt(r, parts[1], parts[2]);
         return { status: 200, body: { provider: this.provider, next_heartbeat_s: 30 } };
+    }
+
+    /** As the real one: so many of the list, and where the rest begins. */
+    #page(query) {
+        const from = Number(query.get('cursor') ?? 0);
+        const to = from + Number(query.get('limit') ?? 20);
+        const more = to < this.sources.length;
+        return { data: this.sources.slice(from, to), has_more: more, next_cursor: more ? String(to) : null };
     }
 
     async #register(r) {

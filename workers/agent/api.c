@@ -11,7 +11,6 @@
 #include "lib/log.h"
 
 #define CALL_TIMEOUT_MS 15000
-#define REPLY_MAX       (8 << 20)
 #define BACKOFF_MS      250
 #define BACKOFF_MAX_MS  15000
 
@@ -94,7 +93,7 @@ static enum err_code once(struct api *api, const struct api_request *q, const ch
         .body_fd = q->upload_fd,
         .body_fd_len = q->upload_len,
         .timeout_ms = q->timeout_ms ? q->timeout_ms : CALL_TIMEOUT_MS,
-        .max_reply = q->download_fd > 0 ? (size_t)q->download_max : REPLY_MAX,
+        .max_reply = q->download_fd > 0 ? (size_t)q->download_max : API_REPLY_MAX,
         .reply_fd = q->download_fd,
         .stop = q->stop,
         .stop_ctx = q->stop_ctx,

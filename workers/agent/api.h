@@ -12,6 +12,8 @@
 #include "workers/agent/identity.h"
 #include "workers/agent/stats.h"
 
+#define API_REPLY_MAX (8 << 20) /**< bytes of an answer that is not a download */
+
 /** The gateway's HTTP API as one thread of the worker uses it. */
 struct api {
     struct http_client *http;

@@ -12,6 +12,11 @@
 #include "lib/log.h"
 #include "workers/software.h"
 
+/* A page holds whole manifests: each as large as createSource takes one (x-max-body-bytes). */
+#define PAGE_SOURCES 25
+#define SOURCE_MAX   (256 << 10)
+_Static_assert((PAGE_SOURCES + 1) * SOURCE_MAX < API_REPLY_MAX, "a page fits into an answer");
+
 static enum err_code read_list(struct sources *s, const char *list, struct err *err)
 {
     for (const char *p = list; *p;) {
@@ -296,7 +301,7 @@ static enum err_code page(struct api *api, char cursor[513], visitor visit, void
                           struct err *err)
 {
     char path[640];
-    snprintf(path, sizeof(path), "/v1/sources?status=active&limit=100%s%s",
+    snprintf(path, sizeof(path), "/v1/sources?status=active&limit=%d%s%s", PAGE_SOURCES,
              cursor[0] ? "&cursor=" : "", cursor);
     struct api_request q = {.method = "GET", .path = path, .public_call = true};
     struct api_reply reply;
