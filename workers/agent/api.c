@@ -13,6 +13,7 @@
 #define CALL_TIMEOUT_MS 15000
 #define BACKOFF_MS      250
 #define BACKOFF_MAX_MS  15000
+#define ASKED_MAX_S     300
 
 void api_open(struct api *api, const struct gateways *gateways, struct identity *me,
               struct stats *stats)
@@ -176,6 +177,11 @@ bool api_may_retry(enum err_code rc, const struct api_reply *r)
            (r->status == 409 && r->retry_after_s > 0);
 }
 
+int64_t api_asked_ms(const struct api_reply *r)
+{
+    return (r->retry_after_s > ASKED_MAX_S ? ASKED_MAX_S : r->retry_after_s) * 1000;
+}
+
 enum err_code api_persist(struct api *api, const struct api_request *q, int64_t until_us,
                           struct api_reply *out, struct err *err)
 {
@@ -184,8 +190,8 @@ enum err_code api_persist(struct api *api, const struct api_request *q, int64_t 
         if (!api_may_retry(rc, out))
             return rc;
         int64_t wait = api_backoff_ms(n);
-        if (rc == E_OK && out->retry_after_s * 1000 > wait)
-            wait = out->retry_after_s * 1000;
+        if (rc == E_OK && api_asked_ms(out) > wait)
+            wait = api_asked_ms(out);
         if (clock_mono_us() + wait * 1000 >= until_us || (q->stop && q->stop(q->stop_ctx)))
             return rc;
         log_warn("call_repeated", "path=%s status=%d why=%s wait_ms=%lld", q->path, out->status,

@@ -65,6 +65,9 @@ MUST_CHECK enum err_code api_call(struct api *api, const struct api_request *q,
 /** Whether this outcome may be different next time: no answer, 5xx, 429, 409 with a retry hint. */
 bool api_may_retry(enum err_code rc, const struct api_reply *r);
 
+/** How long the gateway asks us to wait; five minutes at most, whatever it says. */
+int64_t api_asked_ms(const struct api_reply *r);
+
 /**
  * Call until there is a final answer, waiting longer and longer between tries (with jitter, and at
  * least as long as the gateway asks for).

@@ -242,8 +242,8 @@ void *slot_main(void *arg)
         }
         known = settled(s, rc, &reply, &failures, &err);
         int64_t wait = failures ? api_backoff_ms(failures - 1) : 0;
-        if (reply.retry_after_s * 1000 > wait)
-            wait = reply.retry_after_s * 1000;
+        if (api_asked_ms(&reply) > wait)
+            wait = api_asked_ms(&reply);
         api_reply_done(&reply);
         api_sleep(wait, is_draining, s);
     }

@@ -115,6 +115,8 @@ static void test_retry(void **state)
     for (size_t i = 0; i < ARRAY_LEN(final); i++)
         assert_false(api_may_retry(E_OK, &(struct api_reply){.status = final[i]}));
     assert_true(api_may_retry(E_OK, &(struct api_reply){.status = 409, .retry_after_s = 1}));
+    assert_int_equal(api_asked_ms(&(struct api_reply){.retry_after_s = 7}), 7000);
+    assert_int_equal(api_asked_ms(&(struct api_reply){.retry_after_s = INT64_MAX}), 300000);
 }
 
 static void test_paths(void **state)
