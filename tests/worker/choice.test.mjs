@@ -115,6 +115,19 @@ test('what a run brought and took is in the next estimate', async () => {
     assert.match(await earn(), /1 runs here, 100 % good, \d+ ms/);
 });
 
+test('earn does not say what it cannot know, nor that a source is served which is not named', async () => {
+    const [one, other] = [publish('one'), publish('other', { limits: { memory_mb: 256 } })];
+    const env = { OGPU_SOURCES_IF: 'image_mb <= 2000 && memory_mb <= 128' };
+    const bySize = JSON.parse(await earn(env, '--json')).sources;
+    assert.deepEqual(bySize.map((s) => [s.source, s.served]), [[one.id, null], [other.id, false]]);
+    assert.match(bySize[0].reason, /image_mb .* not known here/);
+    assert.ok(Number(bySize[0].income_per_hour_ogpu) >= 0);
+    assert.match(await earn(env), /one .* longest time; served if image_mb suits, which is not known here\n/);
+    const named = JSON.parse(await earn({ OGPU_SOURCES: other.id }, '--json')).sources;
+    assert.deepEqual(named.map((s) => [s.source, s.served, s.reason]),
+        [[other.id, true, undefined], [one.id, false, 'OGPU_SOURCES does not name it']]);
+});
+
 test('earn says why a source is not served', async () => {
     publish('huge', { limits: { memory_mb: 1048576 } });
     publish('small');

@@ -16,12 +16,14 @@
 #include "workers/options.h"
 
 #define LINES_MAX 4096
+#define UNSURE    "served if image_mb suits, which is not known here"
 
 /* One source of the answer. */
 struct line {
     char id[ID_TEXT_MAX];
     char name[40];
     char why_not[200]; /* "" when it would be served */
+    bool unsure;       /* served if its image's size suits: only a worker may ask for that */
     struct expectation x;
 };
 
@@ -61,7 +63,10 @@ static enum err_code look(void *ctx, const json_t *source, struct err *err)
     *l = (struct line){.id = ""};
     id_format(ID_SOURCE, id, l->id);
     show_name(source, l->name);
-    if (rc == E_OK)
+    l->unsure = rc == E_OK && m.has_blob && predicate_wants_image(&e->sources.predicate);
+    if (rc == E_OK && !sources_named(&e->sources, id))
+        snprintf(l->why_not, sizeof(l->why_not), "OGPU_SOURCES does not name it");
+    else if (rc == E_OK)
         l->x = earnings_expect(&e->earnings, id, &m, &e->sources.power);
     else
         snprintf(l->why_not, sizeof(l->why_not), "%.199s", err->text);
@@ -104,10 +109,11 @@ static void print_text(const struct earn *e)
         printf("%-30s %-20s %14s %14s %14s  ", l->id, l->name, ogpu(l->x.income, a),
                ogpu(l->x.cost, b), ogpu(l->x.profit, c));
         if (l->x.measured)
-            printf("%" PRId64 " runs here, %" PRId64 " %% good, %" PRId64 " ms\n", l->x.tasks,
+            printf("%" PRId64 " runs here, %" PRId64 " %% good, %" PRId64 " ms", l->x.tasks,
                    l->x.good_percent, l->x.mean_ms);
         else
-            printf("never run here: least reward, longest time\n");
+            printf("never run here: least reward, longest time");
+        printf("%s%s\n", l->unsure ? "; " : "", l->unsure ? UNSURE : "");
     }
 }
 
@@ -122,6 +128,10 @@ static json_t *line_json(const struct line *l)
     if (l->why_not[0]) {
         json_object_set_new(v, "reason", json_string(l->why_not));
         return v;
+    }
+    if (l->unsure) {
+        json_object_set_new(v, "served", json_null());
+        json_object_set_new(v, "reason", json_string(UNSURE));
     }
     json_object_update_new(
         v,

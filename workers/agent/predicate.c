@@ -235,7 +235,8 @@ bool predicate_holds(const struct predicate *p, const struct manifest *m, int64_
     why[0] = '\0';
     for (size_t i = 0; i < p->n; i++) {
         const struct predicate_clause *c = &p->clauses[i];
-        if (clause_holds(c, m, image_bytes, has))
+        bool left_out = c->field == FIELD_IMAGE_MB && image_bytes == IMAGE_BYTES_UNASKED;
+        if (left_out || clause_holds(c, m, image_bytes, has))
             continue;
         snprintf(why, PREDICATE_WHY_MAX, "not %s %s %.40s%s%s", fields[c->field], sign_of(c->op),
                  c->word, has[0] ? ": it is " : "", has);

@@ -59,10 +59,13 @@ MUST_CHECK enum err_code predicate_read(const char *text, struct predicate *out,
 /** Whether a clause asks for the image's size, which must be fetched. */
 bool predicate_wants_image(const struct predicate *p);
 
+#define IMAGE_BYTES_UNKNOWN (-1)
+#define IMAGE_BYTES_UNASKED (-2)
+
 /**
  * Judge a source.
  *
- * @image_bytes  -1 when it is not known: a clause on it fails
+ * @image_bytes  IMAGE_BYTES_UNKNOWN: a clause on it fails; IMAGE_BYTES_UNASKED: it is left out
  * @why          the first clause that failed, and what the source has instead
  */
 bool predicate_holds(const struct predicate *p, const struct manifest *m, int64_t image_bytes,

@@ -139,20 +139,22 @@ static enum err_code put(struct api *api, const char *id, const json_t *manifest
     return rc;
 }
 
-/* Bytes of the image's archive; -1 when it is elsewhere or not known. */
+/* Bytes of the image's archive; unknown when it is elsewhere. */
 static int64_t image_bytes(struct api *api, const struct manifest *m)
 {
     char hex[65];
     char path[96];
     struct err err;
     struct api_reply reply;
-    if (!api || !m->has_blob)
-        return -1;
+    if (!m->has_blob)
+        return IMAGE_BYTES_UNKNOWN;
+    if (!api)
+        return IMAGE_BYTES_UNASKED;
     hex_encode(m->blob.b, sizeof(m->blob.b), hex);
     snprintf(path, sizeof(path), "/v1/blobs/%s", hex);
     struct api_request q = {.method = "HEAD", .path = path};
     enum err_code rc = api_call(api, &q, &reply, &err);
-    int64_t size = rc == E_OK && reply.status == 200 ? reply.length : -1;
+    int64_t size = rc == E_OK && reply.status == 200 ? reply.length : IMAGE_BYTES_UNKNOWN;
     api_reply_done(&reply);
     return size;
 }
@@ -182,7 +184,8 @@ enum err_code sources_judge(const struct sources *s, const json_t *source, struc
     struct err why_not;
     if (egress_terms_agree(&s->egress, m, &why_not) != E_OK)
         return err_set(err, E_CONFIG, "source %s: %s", text, why_not.text);
-    int64_t bytes = predicate_wants_image(&s->predicate) ? image_bytes(api, m) : -1;
+    int64_t bytes =
+        predicate_wants_image(&s->predicate) ? image_bytes(api, m) : IMAGE_BYTES_UNKNOWN;
     if (!predicate_holds(&s->predicate, m, bytes, why))
         return err_set(err, E_CONFIG, "source %s is not wanted: %s", text, why);
     return E_OK;

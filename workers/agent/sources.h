@@ -93,7 +93,7 @@ MUST_CHECK enum err_code sources_each(struct api *api,
 /**
  * Judge one source of the gateway's list.
  *
- * @api  to ask for an image's size, if the predicate wants it; NULL: not known
+ * @api  to ask for an image's size, if the predicate wants it; NULL: clauses on it are left out
  * @out  what it is, borrowed from `source`
  * @return E_CONFIG with the reason why it is not served; E_PEER when it is not what the contract
  * says
@@ -101,6 +101,9 @@ MUST_CHECK enum err_code sources_each(struct api *api,
 MUST_CHECK enum err_code sources_judge(const struct sources *s, const json_t *source,
                                        struct api *api, struct uuid *id, struct manifest *out,
                                        struct err *err);
+
+/** Whether OGPU_SOURCES lets it be served: named, or nothing is. */
+bool sources_named(const struct sources *s, struct uuid id);
 
 /** All environments that the registered sources can use; 0 while there are none. */
 unsigned sources_environments(const struct sources *s);

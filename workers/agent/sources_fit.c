@@ -12,6 +12,17 @@ unsigned sources_environments(const struct sources *s)
     return mask;
 }
 
+bool sources_named(const struct sources *s, struct uuid id)
+{
+    char text[ID_TEXT_MAX];
+    id_format(ID_SOURCE, id, text);
+    for (size_t i = 0; i < s->count; i++) {
+        if (strcmp(s->ids[i], text) == 0)
+            return true;
+    }
+    return s->count == 0;
+}
+
 static bool is_in(const json_t *list, const char *id)
 {
     size_t i;

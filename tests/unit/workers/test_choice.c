@@ -85,6 +85,7 @@ static void test_reasons(void **state)
     assert_true(predicate_wants_image(&p));
     assert_false(predicate_holds(&p, &m, -1, why));
     assert_string_equal(why, "not image_mb < 100: it is unknown");
+    assert_true(predicate_holds(&p, &m, IMAGE_BYTES_UNASKED, why));
 }
 
 static void test_no_predicates(void **state)
