@@ -22,6 +22,10 @@ static enum err_code is_dear(struct relayer *r, bool *out, struct err *err)
     return rc;
 }
 
+/* A batch is tried on the newest block of whichever node is asked, which may be some blocks behind
+ * the one we heard of: a day begins for us when it has begun for all of them. */
+#define DAY_LATE_S 60
+
 static struct sql_batch_form terms(const struct relayer *r, bool dear)
 {
     const struct batching *b = &r->batching;
@@ -38,7 +42,8 @@ static struct sql_batch_form terms(const struct relayer *r, bool dear)
                                 .has_idle_s = r->beat_s > 0,
                                 .born = (int64_t)r->facts.born * 1000000,
                                 .day_units = capped ? (int64_t)r->facts.day_cap : 0,
-                                .has_day_units = capped};
+                                .has_day_units = capped,
+                                .head = ((int64_t)r->head_time - DAY_LATE_S) * 1000000};
 
     /* What was in a batch that was refused has waited long enough. */
     if (halved)

@@ -66,6 +66,7 @@ struct relayer {
     int64_t beat_s;     /**< settle at least this often, even nothing */
     int64_t form_max;   /**< halved while the contract refuses batches; 0: max_count */
     struct digest head; /**< the block all receipts were last asked at */
+    uint64_t head_time; /**< of the newest block, Unix seconds; 0: none was asked for yet */
     uint64_t final_no;  /**< the last block known as final */
     struct alarms alarms;
     int64_t full;  /**< counters that the last alarm about full ones was about */

@@ -62,6 +62,7 @@ static enum err_code new_head(struct relayer *r, struct digest *head, bool *is_n
         return rc;
     *is_new = memcmp(&block.hash, &r->head, sizeof(block.hash)) != 0;
     *head = block.hash;
+    r->head_time = block.time;
     if (!*is_new)
         return E_OK;
     /* Nodes that cannot say what is final hold up no sending. */

@@ -4,7 +4,8 @@
 -- name: batch_form
 -- Gathers unbatched payable entries whose payee and payer the chain knows (final registrations) into the next epoch, once they
 -- are enough, worth enough or old enough. All of them together stay below max_units, one unit of each entry being room for the
--- dust that earlier batches carried over; what unconfirmed batches and those of this day (UTC) declared counts against day_units.
+-- dust that earlier batches carried over; what unconfirmed batches and those of this day (UTC) declared counts against day_units:
+-- the day of head, for the contract goes by the time of its blocks; without one the database's.
 -- 'quota' when something waits for the next day only (what is larger than any day does not: payout_large). A gateway that has nothing to list for idle_s settles an empty batch all the
 -- same (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do, when a forced exit has begun,
 -- and while a batch that is not ours stands on chain. The advisory lock admits one former at a time; who takes a batch back
@@ -12,7 +13,7 @@
 -- is declared is what they have not declared together: a voided batch's growth is declared again. An entry that would take a counter
 -- past 2^48 - 1 units, which the chain's entries cannot hold, waits (counter_full); the rest does not wait for it.
 -- class: slow
--- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time, day_units int8?
+-- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time, day_units int8?, head time?
 -- returns: call int4, epoch int8, outcome text
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
@@ -21,7 +22,7 @@ WITH c AS MATERIALIZED (
     SELECT ($1::uuid[])[1] AS id, ($2::int4[])[1] AS min_age_s, ($3::int4[])[1] AS min_count, ($4::int4[])[1] AS max_count,
            ($5::int8[])[1] * 1000000000000::numeric AS min_value,
            LEAST(($6::int8[])[1], ($9::int8[])[1] - (SELECT COALESCE(sum(increase_units), 0) FROM batch
-                 WHERE state IN ('batched', 'submitted') OR settled_at >= date_trunc('day', ogpu_now(), 'UTC'))) * 1000000000000::numeric AS max_value,
+                 WHERE state IN ('batched', 'submitted') OR settled_at >= date_trunc('day', COALESCE(ogpu_ts(($10::int8[])[1]), ogpu_now()), 'UTC'))) * 1000000000000::numeric AS max_value,
            LEAST(($6::int8[])[1], ($9::int8[])[1]) * 1000000000000::numeric AS most_value,
            ($7::int4[])[1] AS idle_s, ogpu_ts(COALESCE(($8::int8[])[1], 0)) AS born, ogpu_now() AS at
 ), s AS MATERIALIZED (
