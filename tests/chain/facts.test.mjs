@@ -182,6 +182,7 @@ test('a batch that is not ours stops settlement, ours of that epoch goes back, a
     await l.settlement(l.role('guardian'), 'voidRoot', [10n]);
     await eventually(async () => (await l.sql.query('SELECT 1 FROM foreign_batch WHERE voided_at IS NOT NULL')).length === 1, 'its void');
     assert.equal(l.declared().status, 0, 'void, it declares nothing');
+    assert.equal((await l.sql.write('foreign_batch_accept', { epoch: 10n }))[0].outcome, 'busy', 'void, there is nothing to accept');
     await l.newSettler();
     relayer = l.relayer();
     await l.confirmed(11);

@@ -120,9 +120,25 @@ test('a batch that reverts stops settlement, until an operator has it signed aga
     assert.deepEqual(txs, [{ nonce, state: 'sent' }, { nonce: nonce + 1n, state: 'final' }]);
 });
 
+test('what an earlier settler signed and no block took is refused now: it is not taken apart, and waits', async () => {
+    await waits();
+    await end();
+    const [{ hash }] = await open();
+    const [{ epoch }] = await l.sql.query("SELECT epoch FROM batch WHERE state = 'submitted'");
+    await l.chain.public.request({ method: 'anvil_dropTransaction', params: [toHex(hash)] });
+    await l.chain.node.setAutomine(true);
+    await l.newSettler();
+    await l.admin(l.chain.settlement, 'setDailyCap', [4_500_000n]);
+    start();
+    await eventually(() => l.stack.log('ogpu-relayer').includes('is refused and was signed before'), 'the alarm');
+    assert.equal(run(['again', '--epoch', String(epoch)]).stdout, `epoch ${epoch}: nothing is to be set aside\n`);
+    await l.admin(l.chain.settlement, 'setDailyCap', [2n ** 62n]);
+    await settled(5n * OGPU);
+});
+
 test('the cap is lowered under a batch: set aside, it is refused, and its payouts go into others', async () => {
-    // 4 coins are settled today: 3 of 4 more are not too many.
-    const [lock, call] = await l.announce(l.chain.settlement, 'setDailyCap', [7_500_000n]);
+    // 5 coins are settled today: 3 of 4 more are not too many.
+    const [lock, call] = await l.announce(l.chain.settlement, 'setDailyCap', [8_500_000n]);
     for (let i = 0; i < 3; i++) {
         await earn();
     }
@@ -131,7 +147,7 @@ test('the cap is lowered under a batch: set aside, it is refused, and its payout
     await spoil(l.role('admin'), lock, 'execute', call);
     const said = run(['again', '--epoch', String(epoch)]);
     assert.equal(said.status, 0, said.stderr);
-    await eventually(async () => (await l.account(one.address)).claimable >= 7n * OGPU, 'three of them');
+    await eventually(async () => (await l.account(one.address)).claimable >= 8n * OGPU, 'three of them');
     assert.deepEqual(await l.sql.query('SELECT state FROM batch WHERE id = $1', [id]), [{ state: 'dropped' }]);
     // What it may have cost counts against the budget of its day, and of no other.
     await end();
