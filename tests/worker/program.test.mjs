@@ -209,6 +209,29 @@ for (const name of ['ogpu-worker', 'ogpu-worker-user']) {
     });
 }
 
+test('a drain longer than the unit\'s time: the manager is told, and gives it', async () => {
+    const path = join(crew.dir, 'notify.sock');
+    const listen = 'socket(S, AF_UNIX, SOCK_DGRAM, 0) && bind(S, sockaddr_un($ARGV[0])) or die $!; recv(S, $m, 4096, 0); print $m';
+    const manager = spawn('perl', ['-MSocket', '-e', listen, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let heard = '';
+    manager.stdout.on('data', (bytes) => { heard += bytes; });
+    const ended = new Promise((done) => { manager.on('close', done); });
+    try {
+        await until(() => { try { return statSync(path); } catch { return false; } }, 'a socket');
+        crew.start(gateway.url, { NOTIFY_SOCKET: path, OGPU_DRAIN_S: '3600' });
+        await until(() => crew.events('working').length > 0, 'the worker');
+        assert.deepEqual(await crew.stop(), { code: 0, signal: null });
+        await ended;
+        assert.equal(heard, 'EXTEND_TIMEOUT_USEC=3630000000');
+        assert.equal(crew.events('draining')[0].manager_told, '1');
+    } finally {
+        manager.kill();
+    }
+    for (const name of ['ogpu-worker', 'ogpu-worker-user']) {
+        assert.match(readFileSync(join(root, `deploy/systemd/${name}.service`), 'utf8'), /^Type=simple$[^]*^TimeoutStopSec=90\nNotifyAccess=main$/m);
+    }
+});
+
 test('what its unit starts on: a full disk, of which its images were a part, and a gateway that is away', async () => {
     const disk = join(crew.dir, 'disk');
     const larger = image([layerOf([{ path: '/bin/hostile', data: hostile }, { path: '/data', data: Buffer.alloc(4 << 20, 1) }])],

@@ -10,8 +10,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "workers/agent/metrics.h"
+#include "workers/agent/notify.h"
 #include "workers/agent/slot.h"
 #include "workers/commands.h"
+
+/* After the time that a drain gives, until all is handed back, ended and left. */
+#define LEAVE_S 30
 
 static sigset_t end_signals(void)
 {
@@ -65,7 +69,8 @@ static void stop_all(struct agent *a)
 static void drain(struct agent *a)
 {
     int64_t end = clock_mono_us() + a->options->drain_s * 1000000;
-    log_info("draining", "seconds=%lld", (long long)a->options->drain_s);
+    bool told = notify_end_takes(a->options->drain_s + LEAVE_S);
+    log_info("draining", "seconds=%lld manager_told=%d", (long long)a->options->drain_s, told);
     atomic_store(&a->draining, true);
     for (;;) {
         bool busy = false;
