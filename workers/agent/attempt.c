@@ -287,7 +287,7 @@ bool attempt_serve(struct slot *s, const json_t *answer)
     if (seated) {
         warm_take(&s->agent->warm, c.source_id, warm, &s->seat);
         rc = run(s, &c, &r, &v, a, &err);
-        cards_after_run(s);
+        cards_after_run(s, r.stuck);
     }
     if (rc == E_OK) {
         int64_t ended = clock_mono_us();

@@ -232,10 +232,13 @@ unsigned cards_environment(const struct slot *s)
     return s->card.edits ? s->card.lease.device.environment : ENV_CPU;
 }
 
-void cards_after_run(struct slot *s)
+void cards_after_run(struct slot *s, bool stuck)
 {
     if (s->card.used)
         look_now(&s->agent->cards);
+    if (s->card.used && stuck)
+        book_fail(s->agent->cards.book, &s->card.lease, "stuck",
+                  "the container that had it did not end: something hangs in the driver");
 }
 
 void cards_end(struct slot *s)

@@ -76,8 +76,12 @@ MUST_CHECK enum err_code cards_begin(struct slot *s, const struct manifest *sour
 /** What the slot's run may use: its card's environment, or the CPU. */
 unsigned cards_environment(const struct slot *s);
 
-/** The run is over: look once more, so that a fault on its way out still counts. */
-void cards_after_run(struct slot *s);
+/**
+ * The run is over: look once more, so that a fault on its way out still counts.
+ *
+ * @stuck  its container did not end (box_result): nobody else gets the card
+ */
+void cards_after_run(struct slot *s, bool stuck);
 
 /** The attempt is over: scrub and give back. */
 void cards_end(struct slot *s);

@@ -25,14 +25,22 @@ static int64_t beat_interval_us(const struct beat *b)
     return us > 200000 ? us : 200000;
 }
 
+/* A worker that ends, or whose card failed, has that to say yet, and its container may take long to
+ * end: until then the attempt is its own. */
+static bool holds(enum stop_cause cause)
+{
+    return cause == STOP_NO || cause == STOP_CARD || cause == STOP_DRAIN;
+}
+
 /* What is due for this slot; false when nothing is. */
 static bool due(struct slot *s, struct beat *b)
 {
     int64_t now = clock_mono_us();
     pthread_mutex_lock(&s->mutex);
-    bool live = s->live && atomic_load(&s->cause) == STOP_NO;
-    bool lost = live && now >= s->lease_end_us;
-    bool yes = live && !lost && now >= s->next_beat_us;
+    enum stop_cause cause = atomic_load(&s->cause);
+    bool live = s->live && holds(cause);
+    bool lost = live && cause == STOP_NO && now >= s->lease_end_us;
+    bool yes = live && now < s->lease_end_us && now >= s->next_beat_us;
     memcpy(b->attempt, s->attempt, ID_TEXT_MAX);
     b->lease_s = s->lease_s;
     b->progress = s->progress;
@@ -55,6 +63,13 @@ static void extend(struct slot *s, const char *attempt, int64_t asked_us, int64_
         s->next_beat_us = next_us;
     }
     pthread_mutex_unlock(&s->mutex);
+}
+
+/* The gateway has ended it: nothing more is said of it. */
+static void told_to_stop(struct slot *s, const char *attempt)
+{
+    slot_stop(s, STOP_TOLD);
+    extend(s, attempt, 0, INT64_MAX);
 }
 
 static bool still_same(struct slot *s, const char *attempt)
@@ -100,7 +115,7 @@ static void beat(struct agent *a, struct slot *s)
         const char *reason = json_string_value(json_object_get(reply.body, "reason"));
         if (json_is_true(json_object_get(reply.body, "stop")) && still_same(s, attempt)) {
             log_info("attempt_stopped", "attempt=%s reason=%s", attempt, reason ? reason : "");
-            slot_stop(s, STOP_TOLD);
+            told_to_stop(s, attempt);
         } else {
             extend(s, attempt, asked, asked + beat_interval_us(&b));
         }
@@ -110,7 +125,7 @@ static void beat(struct agent *a, struct slot *s)
         extend(s, attempt, 0, clock_mono_us() + RETRY_US);
     } else if (still_same(s, attempt)) {
         log_warn("attempt_gone", "attempt=%s status=%d code=%s", attempt, reply.status, reply.code);
-        slot_stop(s, STOP_TOLD);
+        told_to_stop(s, attempt);
     }
     api_reply_done(&reply);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "workers/contain/cgroup.h"
 #include "workers/contain/egress.h"
 #include "workers/contain/freezer.h"
@@ -22,8 +23,12 @@
 
 /* What a supervisor that was hung up on gets to delete its container. */
 #define CLOSE_MS 10000
+/* What a killed supervisor gets to be gone; one that waits inside a broken driver never is. */
+#define DEATH_MS 5000
 /* Beyond the run's own time: create, start and delete have 30 s each, reading outputs the rest. */
 #define OVERHEAD_MS 180000
+/* Beyond the word to stop: whatever the runtime does at that moment, and delete. */
+#define STOP_MS 100000
 
 static const char *const end_words[BOX_END_COUNT] = {
     [BOX_OK] = "ok",
@@ -110,8 +115,10 @@ static void wait_for_answer(int sock, int stop_fd, int64_t patience_ms)
         if (n > 0 && rows[0].revents)
             return;
         if (n > 0 && rows[1].revents) {
+            int64_t latest = clock_mono_us() + (int64_t)STOP_MS * 1000;
             shutdown(sock, SHUT_WR);
             told = true;
+            end = latest < end ? latest : end;
         }
     }
 }
@@ -192,18 +199,47 @@ static void reap(pid_t pid)
         ;
 }
 
-/* What is frozen does not die of a signal under cgroup v1: thaw until it is gone. */
+/*
+ * What is frozen does not die of a signal under cgroup v1: thaw until it is gone. What waits inside
+ * a broken driver does not die at all; it keeps its cgroup and its mounts, which the next start of
+ * the worker sweeps (workshop.c), and at most a dead child stays, until the worker ends.
+ */
 static void put_down(const struct box *b)
 {
+    int64_t end = clock_mono_us() + (int64_t)DEATH_MS * 1000;
+    bool ended;
     kill(b->pid, SIGKILL);
     char parent[CGROUP_PATH_MAX];
     size_t n = (size_t)(b->id - b->cgroup) - 1;
     memcpy(parent, b->cgroup, n);
     parent[n] = '\0';
-    do
+    do {
         (void)freezer_set(parent, b->id, false);
-    while (!ends_within(b->pid, 50));
-    reap(b->pid);
+        ended = ends_within(b->pid, 50);
+    } while (!ended && clock_mono_us() < end);
+    if (ended)
+        reap(b->pid);
+    else
+        log_error("supervisor_left", "pid=%d cgroup=%s", (int)b->pid, b->cgroup);
+}
+
+/*
+ * Hang up on a supervisor that has answered, or has to end.
+ *
+ * @return whether it ended by itself, and so all of its container with it; otherwise what is left
+ *         of that may be beyond any signal
+ */
+static bool hang_up(const struct box *b)
+{
+    close(b->sock);
+    bool ended = ends_within(b->pid, CLOSE_MS);
+    if (ended)
+        reap(b->pid);
+    else
+        log_warn("supervisor_hangs", "pid=%d cgroup=%s", (int)b->pid, b->cgroup);
+    if (!ended)
+        put_down(b);
+    return ended;
 }
 
 static enum err_code open_box(const struct box_spec *spec, struct box **out, struct err *err)
@@ -228,11 +264,7 @@ void box_close(struct box *b)
     if (!b)
         return;
     /* It kills and deletes its container when we hang up. */
-    close(b->sock);
-    if (ends_within(b->pid, CLOSE_MS))
-        reap(b->pid);
-    else
-        put_down(b);
+    (void)hang_up(b);
     free(b);
 }
 
@@ -251,11 +283,13 @@ enum err_code box_begin(const struct box_spec *spec, struct bytes input, int sto
         return E_OK;
     }
     /* It has answered and ends, or is broken; either way nothing of it may stay. */
-    close(b->sock);
-    if (rc != E_OK)
+    out->stuck = rc == E_TIMEOUT;
+    if (rc == E_OK) {
+        out->stuck = !hang_up(b);
+    } else {
+        close(b->sock);
         put_down(b);
-    else
-        reap(b->pid);
+    }
     free(b);
     return rc;
 }

@@ -127,6 +127,9 @@ struct box_result {
     /** A kept container ended before it took the task: nothing is known against the source, and a
      * fresh container should try. */
     bool stale;
+    /** Set on failure too: the container did not end when it had to. What is left of it cannot be
+     * killed, and may hold whatever it was given. */
+    bool stuck;
 };
 
 /** A container that outlives its first task; see box_begin(). One caller at a time. */

@@ -134,6 +134,12 @@ static void quarantine(struct device_book *b, const char *uuid, const char *code
     pthread_mutex_unlock(&b->mutex);
 }
 
+void book_fail(struct device_book *b, const struct device_lease *lease, const char *code,
+               const char *text)
+{
+    quarantine(b, lease->device.uuid, code, text);
+}
+
 /*
  * What has no driver is a simulation, or it is refused. One that processes are on is not clean, but
  * not at fault either: it stays busy, and is scrubbed when they are gone.

@@ -95,6 +95,16 @@ bool book_begin(struct device_book *b, const struct device_lease *lease, int64_t
 /** Whether a leased card is still in order. */
 bool book_is_sound(struct device_book *b, const struct device_lease *lease);
 
+/**
+ * A leased card must not be given to anybody else: into quarantine, unless it is there already. The
+ * lease is due to book_return() all the same, which then touches the card no more.
+ *
+ * @code  one word
+ * @text  one sentence
+ */
+void book_fail(struct device_book *b, const struct device_lease *lease, const char *code,
+               const char *text);
+
 /** A copy of the cards that could be leased, whatever their state. */
 void book_cards(struct device_book *b, struct device_list *out);
 
