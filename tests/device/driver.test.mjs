@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Crew, until } from '../worker/crew.mjs';
 import { Gateway } from '../worker/gateway.mjs';
-import { drop, execute, worker } from '../worker/support.mjs';
+import { drop, execute, slow, worker } from '../worker/support.mjs';
 import { Machine, fake, minors, node, probe, probeManifest } from './support.mjs';
 
 const first = 'GPU-0000-0';
@@ -30,12 +30,15 @@ afterEach(async () => {
 const real = (env = {}) => ({ ...machine.env, OGPU_SIMULATE_GPU: '', OGPU_SCRUB: 'false', OGPU_DEVICE_MS: '50',
     LD_LIBRARY_PATH: join(fake, 'nvml'), ...env });
 
+/** A file that is there at once, or not at all. */
+const put = (path, text) => {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+};
+
 test('of a card\'s fault and what follows from it in the same look, the fault counts', async () => {
     const event = join(machine.dir, 'event');
-    const happen = (...xids) => {
-        writeFileSync(`${event}.new`, xids.join(' '));
-        renameSync(`${event}.new`, event);
-    };
+    const happen = (...xids) => put(event, xids.join(' '));
     let freed = 0;
     const file = join(crew.work, 'devices', `${first}.json`);
     crew.start(gateway.url, real({ FAKE_NVML_EVENT: event }));
@@ -52,6 +55,50 @@ test('of a card\'s fault and what follows from it in the same look, the fault co
     }
     assert.deepEqual(crew.events('device_quarantined').map((e) => e.why.split(':')[0]),
         ['XID 48', 'XID 62', 'XID 74', 'XID 79', 'XID 119']);
+});
+
+/* ---- slices ---- */
+
+const slices = ['MIG-0000-2-a', 'MIG-0000-2-b'];
+
+/** A worker whose tasks wait on so many slices; the stand-in's third card is cut into two. */
+async function lease(n, env) {
+    machine.slice(2, 1, 0, [30, 31]);
+    machine.slice(2, 2, 0, [39, 40]);
+    gateway.blobs.set(probe.blob, probe.archive);
+    const source = gateway.publish(probeManifest('wait', { limits: { timeout_s: 120 * slow } }), probe.archive);
+    for (let i = 0; i < n; i++) gateway.submit(source, {});
+    crew.start(gateway.url, real({ OGPU_SLOTS: '2', ...env }));
+    await until(() => new Set(crew.processes().map(({ uid }) => uid)).size === n, `containers\n${crew.text}`, 30000 * slow);
+    assert.deepEqual(crew.events('card_leased').map((e) => e.uuid).sort(), slices.slice(0, n));
+    return source;
+}
+
+const fails = async (n) => {
+    await gateway.saw(/fail$/, 30000 * slow, n);
+    return gateway.log.filter((r) => /fail$/.test(r.path)).map((r) => `${r.body.code} ${r.body.message.split(':')[0]}`);
+};
+
+test('what a program does on one slice ends that one; what is laid to none ends both', async () => {
+    const event = join(machine.dir, 'event');
+    const source = await lease(2, { FAKE_NVML_EVENT: event, FAKE_NVML_PROCESS: join(machine.dir, 'none') });
+    put(event, '31@2:1:0');
+    assert.deepEqual(await fails(1), ['gpu_error XID 31']);
+    // The other one's program runs on, beside the next one on the slice that had the fault.
+    gateway.submit(source, {});
+    await until(() => crew.events('card_leased').length === 3, `the slice again\n${crew.text}`, 30000 * slow);
+    assert.equal(crew.events('card_leased')[2].uuid, slices[0]);
+    put(event, '13@2:-1:-1');
+    assert.deepEqual(await fails(3), ['gpu_error XID 31', 'gpu_error XID 13', 'gpu_error XID 13']);
+    assert.ok(slices.every((uuid) => !existsSync(join(crew.work, 'devices', `${uuid}.json`))));
+});
+
+test('more processes than there was room for are counted too, and their memory', async () => {
+    const processes = join(machine.dir, 'processes');
+    await lease(1, { FAKE_NVML_PROCESS: processes });
+    put(processes, `${slices[0]} 200`);
+    const { body } = await gateway.saw(/fail$/, 30000 * slow);
+    assert.deepEqual([body.code, body.message], ['vram_limit', '60000 MiB of the card\'s memory in use, 40960 allowed']);
 });
 
 /* ---- what is promised ---- */

@@ -2,9 +2,11 @@
 /*
  * Three cards for machines without any: the calls of NVML that workers/device looks up, with its
  * types. The second has fallen off the bus; the third is cut into two slices. FAKE_NVML_EVENT names
- * a file: when it is there it holds XIDs, which happen once to the first card, in their order.
- * While the file that FAKE_NVML_DOWN names is there, no kernel module is loaded. The file that
- * FAKE_NVML_PROCESS names holds the UUID of a card that a process is on.
+ * a file: when it is there it holds XIDs, which happen once, in their order: to the first card, or
+ * written XID@card:gpu_instance:compute_instance (-1: no single one's) elsewhere. While the file
+ * that FAKE_NVML_DOWN names is there, no kernel module is loaded. The file that FAKE_NVML_PROCESS
+ * names holds the UUID of a card that a process is on, or so many as stand behind it, 300 MiB each;
+ * without that variable there is one on the second slice.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,26 +216,29 @@ struct process {
     unsigned compute_instance;
 };
 
-static int is_named(const char *uuid)
+static unsigned processes_on(const struct card *device)
 {
     const char *path = getenv("FAKE_NVML_PROCESS");
     FILE *f = path ? fopen(path, "re") : NULL;
-    char line[64] = "";
-    if (f && !fgets(line, sizeof(line), f))
-        line[0] = '\0';
+    char uuid[64] = "";
+    unsigned n = 1;
+    if (f && fscanf(f, "%63s %u", uuid, &n) < 1) /* NOLINT(cert-err34-c) */
+        uuid[0] = '\0';
     if (f)
         fclose(f);
-    return strcmp(line, uuid) == 0;
+    if (!path)
+        return device == &cards[4];
+    return strcmp(uuid, device->uuid) == 0 ? n : 0;
 }
 
 SAY(nvmlDeviceGetComputeRunningProcesses_v3, const struct card *device, unsigned *count,
     struct process *list)
 {
     unsigned room = *count;
-    *count = device == &cards[4] || is_named(device->uuid) ? 1 : 0;
-    if (*count > 0 && room > 0)
-        list[0] = (struct process){1, 300ULL << 20, 2, 0};
-    return 0;
+    *count = processes_on(device);
+    for (unsigned i = 0; i < *count && i < room; i++)
+        list[i] = (struct process){1 + i, 300ULL << 20, 2, 0};
+    return *count > room ? 7 : 0; /* NVML_ERROR_INSUFFICIENT_SIZE */
 }
 
 SAY(nvmlEventSetCreate, const void **set)
@@ -256,19 +261,36 @@ struct event {
 };
 
 /* What happened and was not told yet. */
-static int xids[8];
-static int xids_n;
-static int xids_at;
+static struct event events[8];
+static int events_n;
+static int events_at;
+
+/* One XID, with or without a place behind it. */
+static int read_event(FILE *f, struct event *e)
+{
+    unsigned card = 0;
+    int gi = -1;
+    int ci = -1;
+    if (fscanf(f, "%llu", &e->data) != 1) /* NOLINT(cert-err34-c) */
+        return 0;
+    if (fscanf(f, "@%u:%d:%d", &card, &gi, &ci) == 3 && card > 2) /* NOLINT(cert-err34-c) */
+        return 0;
+    e->device = &cards[card];
+    e->type = 8;
+    e->gpu_instance = (unsigned)gi;
+    e->compute_instance = (unsigned)ci;
+    return 1;
+}
 
 static void read_events(void)
 {
     const char *path = getenv("FAKE_NVML_EVENT");
     FILE *f = path ? fopen(path, "re") : NULL;
-    xids_n = xids_at = 0;
+    events_n = events_at = 0;
     if (!f)
         return;
-    while (xids_n < 8 && fscanf(f, "%d", &xids[xids_n]) == 1) /* NOLINT(cert-err34-c) */
-        xids_n++;
+    while (events_n < 8 && read_event(f, &events[events_n]))
+        events_n++;
     fclose(f);
     unlink(path);
 }
@@ -277,12 +299,11 @@ SAY(nvmlEventSetWait_v2, void *set, struct event *event, unsigned ms)
 {
     (void)set;
     (void)ms;
-    if (xids_at == xids_n)
+    if (events_at == events_n)
         read_events();
-    if (xids_at == xids_n)
+    if (events_at == events_n)
         return 10; /* NVML_ERROR_TIMEOUT */
-    *event =
-        (struct event){.device = &cards[0], .type = 8, .data = (unsigned long long)xids[xids_at++]};
+    *event = events[events_at++];
     return 0;
 }
 

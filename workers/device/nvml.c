@@ -10,6 +10,11 @@
 #include "workers/device/fault.h"
 #include "workers/device/nvml_calls.h"
 
+/* Room for so many processes at first, and for so many more than it was too little for. */
+#define PROCESSES_ROOM  64
+#define PROCESSES_TRIES 4
+#define PROCESSES_MAX   (1U << 20)
+
 struct nvml {
     void *lib;
     struct nvml_calls call;
@@ -90,11 +95,29 @@ static int64_t ecc_count(const struct nvml_calls *c, nvml_handle h, unsigned kin
     return c->ecc_errors && c->ecc_errors(h, kind, 0, &v) == 0 ? (int64_t)v : -1;
 }
 
+/* Those on a card; the caller frees. Where there is too little room NVML says how much it takes. */
+static struct nvml_process *list_processes(const struct nvml_calls *c, nvml_handle h, unsigned *n)
+{
+    unsigned room = PROCESSES_ROOM;
+    for (int i = 0; i < PROCESSES_TRIES && room <= PROCESSES_MAX; i++) {
+        struct nvml_process *list = calloc(room, sizeof(*list));
+        *n = room;
+        int rc = list ? c->processes(h, n, list) : -1;
+        if (rc == 0 && *n <= room)
+            return list;
+        free(list);
+        if (rc != NVML_INSUFFICIENT_SIZE || *n > PROCESSES_MAX)
+            return NULL;
+        room = *n + PROCESSES_ROOM; /* more may come while we ask again */
+    }
+    return NULL;
+}
+
 static void read_processes(const struct nvml_calls *c, nvml_handle h, struct device_vitals *t)
 {
-    struct nvml_process list[NVML_PROCESSES_MAX];
-    unsigned n = NVML_PROCESSES_MAX;
-    if (!c->processes || c->processes(h, &n, list) != 0 || n > NVML_PROCESSES_MAX)
+    unsigned n = 0;
+    struct nvml_process *list = c->processes ? list_processes(c, h, &n) : NULL;
+    if (!list)
         return;
     t->processes = (int)n;
     t->process_mb = 0;
@@ -102,6 +125,7 @@ static void read_processes(const struct nvml_calls *c, nvml_handle h, struct dev
         if (list[i].memory != NVML_NOT_AVAILABLE)
             t->process_mb += (int64_t)(list[i].memory >> 20);
     }
+    free(list);
 }
 
 static void read_vitals(const struct nvml_calls *c, nvml_handle h, struct device *d)
@@ -198,7 +222,21 @@ static void read_slices(const struct nvml_calls *c, nvml_handle h, const struct 
     }
 }
 
-/* An event names its card; its slices suffer with it. */
+static bool is_laid_to(unsigned event, int instance)
+{
+    return event == NVML_INSTANCE_ANY || instance < 0 || event == (unsigned)instance;
+}
+
+/* An event names its card, and where it can be laid to a slice, that one: the others' programs have
+ * no part in it. */
+static bool concerns(const struct nvml_event *e, const char *card, const struct device *d)
+{
+    if (strcmp(d->uuid, card) == 0)
+        return true;
+    return strcmp(d->parent, card) == 0 && is_laid_to(e->gpu_instance, d->gpu_instance) &&
+           is_laid_to(e->compute_instance, d->compute_instance);
+}
+
 static void take_events(struct nvml *n, struct device_list *out)
 {
     struct nvml_event e;
@@ -206,10 +244,11 @@ static void take_events(struct nvml *n, struct device_list *out)
     for (int i = 0; n->events && i < 64 && n->call.events_wait(n->events, &e, 0) == 0; i++) {
         if (e.type != NVML_EVENT_XID || n->call.uuid(e.device, uuid, sizeof(uuid)) != 0)
             continue;
-        log_warn("xid", "device=%s xid=%llu", uuid, e.data);
+        log_warn("xid", "device=%s xid=%llu gpu_instance=%d compute_instance=%d", uuid, e.data,
+                 (int)e.gpu_instance, (int)e.compute_instance);
         for (size_t k = 0; k < out->n; k++) {
             struct device *d = &out->row[k];
-            if (strcmp(d->uuid, uuid) == 0 || strcmp(d->parent, uuid) == 0)
+            if (concerns(&e, uuid, d))
                 d->xid = fault_graver(d->xid, e.data < INT32_MAX ? (int)e.data : INT32_MAX);
         }
     }

@@ -10,10 +10,11 @@
  * success.
  */
 
-#define NVML_GPU_IS_LOST   15
-#define NVML_NOT_AVAILABLE (~0ULL) /**< a figure that the driver does not keep */
-#define NVML_EVENT_XID     0x8ULL
-#define NVML_PROCESSES_MAX 64
+#define NVML_INSUFFICIENT_SIZE 7
+#define NVML_GPU_IS_LOST       15
+#define NVML_NOT_AVAILABLE     (~0ULL) /**< a figure that the driver does not keep */
+#define NVML_EVENT_XID         0x8ULL
+#define NVML_INSTANCE_ANY      (~0U) /**< of an event that is no single slice's */
 
 typedef void *nvml_handle;
 
@@ -45,7 +46,7 @@ struct nvml_event {
     nvml_handle device;
     unsigned long long type;
     unsigned long long data; /**< of an XID event: its number */
-    unsigned gpu_instance;
+    unsigned gpu_instance;   /**< the slice that it is laid to, or NVML_INSTANCE_ANY */
     unsigned compute_instance;
 };
 
