@@ -69,6 +69,7 @@ for (const [name, edit, code, message, kept] of [
     ['an XID that tells of the card', (c) => { c.xid = 79; }, 'device_fault', /^XID 79: the card has fallen off the bus/, 'xid'],
     ['an XID that nobody knows', (c) => { c.xid = 9999; }, 'device_fault', /^XID 9999/, 'xid'],
     ['an XID that a program can bring about', (c) => { c.xid = 13; }, 'gpu_error', /^XID 13: graphics engine/, null],
+    ['a kernel that takes longer than a card with a display lets it', (c) => { c.xid = 8; }, 'gpu_error', /^XID 8: .*took too long/, null],
     ['uncorrected ECC errors', (c) => { c.telemetry.ecc_uncorrected = 2; }, 'device_fault', /ECC errors grew from 0 to 2/, 'ecc'],
     ['a lost card', (c) => { c.lost = true; }, 'device_lost', /does not answer/, null],
     ['a card that is not there any more', (c, all) => { all.length = 0; }, 'device_lost', /does not answer/, null],

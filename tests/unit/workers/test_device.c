@@ -19,8 +19,9 @@
 
 static void test_faults(void **state)
 {
-    static const int programs[] = {13, 31, 43, 45};
-    static const int cards[] = {48, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140, 1, 9999, -1};
+    static const int programs[] = {8, 11, 13, 14, 24, 25, 31, 37, 43, 45, 66, 67, 68, 69, 137};
+    static const int cards[] = {32, 46, 48,  62,  63,  64,  74, 79,   80, 92,
+                                94, 95, 109, 119, 120, 140, 1,  9999, -1};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(programs); i++)
         assert_true(fault_of_xid(programs[i])->program);
