@@ -80,3 +80,12 @@ SELECT k.ref::text AS id, k.kind || CASE WHEN l.ref IS NULL THEN ': no entry' EL
 UNION ALL
 SELECT k.ref::text, k.kind || ' is parked until ' || k.until || ' and in a batch of ' || b.created_at
   FROM parked_entry k JOIN ledger_entry l ON l.ref = k.ref AND l.kind = k.kind JOIN batch b ON b.id = l.batch_id WHERE b.created_at < k.until;
+
+-- name: vouchers_are_earned
+-- A voucher on chain that was not voided names at most what its account has earned by the books: earnings never fall. Else the signer's
+-- key is stolen, or these books are an old copy.
+SELECT v.id::text AS id, v.units || ' units for account ' || COALESCE(v.account_id::text, '-') || ' in block ' || v.block_no || ', earned ' || COALESCE(e.units, 0) AS detail
+  FROM chain_event v
+  LEFT JOIN (SELECT to_account, floor(sum(amount::numeric) / 1000000000000) AS units FROM ledger_entry WHERE kind IN ('accept', 'withdraw') GROUP BY 1) e ON e.to_account = v.account_id
+ WHERE v.kind = 'voucher_posted' AND v.units > COALESCE(e.units, 0)
+   AND NOT EXISTS (SELECT FROM chain_event x WHERE x.kind = 'voucher_voided' AND x.units = v.units AND x.account_id IS NOT DISTINCT FROM v.account_id);

@@ -17,6 +17,8 @@ struct figures {
     uint64_t logs;      /**< booked since the start */
     uint64_t outvoted;  /**< ranges at which a node told otherwise than most, or of final blocks */
     uint64_t unchecked; /**< ranges booked though no node told the sum of all deposits */
+    uint64_t foreign;   /**< batches on chain that are not ours, neither voided nor accepted */
+    uint64_t forged;    /**< vouchers on chain, not voided, for more than was earned */
     uint64_t failed;    /**< looks at the chain that failed */
     bool halted;        /**< the last one found what nobody may step over */
     int64_t looked;     /**< Unix seconds of the last one that did not fail; 0: none yet */

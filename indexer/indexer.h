@@ -22,6 +22,7 @@ struct indexer {
     int64_t start_block;
     uint64_t range_max; /**< blocks asked for at once; halved when the node refuses */
     int unanswered;     /**< looks in a row at which no node told the sum of all deposits */
+    bool watched;       /**< theft_watch() has looked since the books changed */
     struct figures figures;
 };
 

@@ -81,10 +81,13 @@ static enum err_code read_settled(struct indexer *ix, const struct kind *kind,
     rc = rpc_agreed_block(ix->rpc, log->block, &block, err);
     if (rc != E_OK)
         return rc;
-    *in = (struct sql_book_settled){PLACE(log), .epoch = (int64_t)epoch,
+    *in = (struct sql_book_settled){PLACE(log),
+                                    .epoch = (int64_t)epoch,
                                     .root = arena_bytes(ix->arena, bytes_of(v[1].word, 32)),
                                     .increase = (int64_t)increase,
-                                    .block_time = (int64_t)block.time * 1000000};
+                                    .block_time = (int64_t)block.time * 1000000,
+                                    .score_root = arena_bytes(ix->arena, bytes_of(v[3].word, 32)),
+                                    .log_root = arena_bytes(ix->arena, bytes_of(v[4].word, 32))};
     return E_OK;
 }
 

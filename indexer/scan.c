@@ -2,6 +2,7 @@
 #include "indexer/scan.h"
 
 #include "indexer/pool.h"
+#include "indexer/theft.h"
 #include "lib/log.h"
 
 #define RANGE_MAX 1000
@@ -220,6 +221,8 @@ enum err_code indexer_step(struct indexer *ix, uint64_t *booked, struct err *err
                            .book = book,
                            .who = ix,
                            .figures = &ix->figures};
+    uint64_t before = ix->figures.booked; /* another indexer may move it on, too */
+    enum err_code rc = scan_step(&s, booked, err);
 
-    return scan_step(&s, booked, err);
+    return rc == E_OK ? theft_watch(ix, ix->figures.booked != before, err) : rc;
 }

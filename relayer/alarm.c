@@ -9,11 +9,14 @@
 const char *alarm_name(enum alarm a)
 {
     static const char *const names[ALARMS] = {
-        [ALARM_REVERTED] = "reverted", [ALARM_EVENT] = "missing_event", [ALARM_REFUSED] = "refused",
-        [ALARM_BUDGET] = "gas_budget", [ALARM_DAY_CAP] = "daily_cap",   [ALARM_PARKED] = "parked",
-        [ALARM_STRANGER] = "stranger", [ALARM_FEE_CAP] = "fee_cap",     [ALARM_NODES] = "nodes",
-        [ALARM_SIGNER] = "signer",     [ALARM_SILENCE] = "silence",     [ALARM_FULL] = "full",
-        [ALARM_GAP] = "nonce_gap",     [ALARM_LARGE] = "too_large"};
+        [ALARM_REVERTED] = "reverted", [ALARM_EVENT] = "missing_event",
+        [ALARM_REFUSED] = "refused",   [ALARM_BUDGET] = "gas_budget",
+        [ALARM_DAY_CAP] = "daily_cap", [ALARM_PARKED] = "parked",
+        [ALARM_STRANGER] = "stranger", [ALARM_FEE_CAP] = "fee_cap",
+        [ALARM_NODES] = "nodes",       [ALARM_SIGNER] = "signer",
+        [ALARM_SILENCE] = "silence",   [ALARM_FULL] = "full",
+        [ALARM_GAP] = "nonce_gap",     [ALARM_LARGE] = "too_large",
+        [ALARM_FOREIGN] = "foreign"};
 
     return names[a];
 }

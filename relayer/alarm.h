@@ -22,6 +22,7 @@ enum alarm {
     ALARM_SILENCE,  /**< the next sign of life is late: the forced exit may open */
     ALARM_FULL,     /**< an account earned or spent all that an entry can hold: its payouts wait */
     ALARM_LARGE,    /**< a payout is larger than any batch may be: it waits for a higher cap */
+    ALARM_FOREIGN,  /**< a batch on chain is not ours: settlement stands still */
     ALARMS
 };
 

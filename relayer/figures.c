@@ -54,6 +54,18 @@ static int64_t life_at(const struct relayer *r, int64_t newest_us)
     return newest_us > 0 ? newest_us / SECOND + (int64_t)r->facts.delay : (int64_t)r->facts.born;
 }
 
+/* The guardian has no more than `delay` from its block on. */
+static void judge_foreign(struct relayer *r, const struct sql_relayer_figures_row *row)
+{
+    if (row->foreign_batches > 0)
+        alarm_raise(&r->alarms, ALARM_FOREIGN,
+                    "epoch %" PRId64 " on chain is not ours (such batches: %" PRId64
+                    "): void it, or nothing is settled until it is accepted",
+                    row->foreign_epoch, row->foreign_batches);
+    else
+        alarm_clear(&r->alarms, ALARM_FOREIGN);
+}
+
 static enum err_code read_books(struct relayer *r, struct figures *f, struct err *err)
 {
     struct sql_relayer_figures in = {.sender = bytes_of(r->sender.b, sizeof(r->sender.b)),
@@ -76,6 +88,7 @@ static enum err_code read_books(struct relayer *r, struct figures *f, struct err
     f->gas_per_payout = row->payouts > 0 ? row->gas / row->payouts : 0;
     f->has_books = true;
     f->life_at = life_at(r, row->newest);
+    judge_foreign(r, row);
     return E_OK;
 }
 

@@ -96,11 +96,11 @@ SELECT COALESCE(sum(amount::numeric), 0)::text AS total FROM chain_event WHERE k
 
 -- name: book_settled
 -- A batch is final: its earned gains go payable -> claimable, in whole units; dust stays payable. What the chain had paid of a
--- gain before (balance.advanced) is absorbed instead. A batch whose root and increase are not those of our batch of that epoch
--- is foreign: it is kept as a fact that stops settlement, and our batch, which the contract can no longer take, is dropped: its
--- entries are payable again.
+-- gain before (balance.advanced) is absorbed instead. A batch whose increase and three roots are not all those of our batch of that
+-- epoch is foreign, even where its entries are ours: no proof of our scores or acceptances would hold against it. It is kept as a
+-- fact that stops settlement, and our batch, which the contract can no longer take, is dropped: its entries are payable again.
 -- class: slow
--- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, root bytea, increase int8, block_time time
+-- params: id uuid, block_no int8, log_index int4, tx_hash bytea, epoch int8, root bytea, increase int8, block_time time, score_root bytea, log_root bytea
 -- returns: like book_registered
 -- lock: former
 SELECT pg_advisory_xact_lock(7301);
@@ -111,12 +111,13 @@ SELECT account_id FROM balance WHERE account_id IN (SELECT i.account_id FROM bat
  ORDER BY account_id FOR NO KEY UPDATE;
 -- work:
 WITH c AS MATERIALIZED (
-    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.epoch, u.root, u.increase, ogpu_ts(u.block_time) AS block_time
-      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::bytea[], $7::int8[], $8::int8[])
-           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, epoch, root, increase, block_time, o)
+    SELECT (o - 1)::int4 AS call, u.id, u.block_no, u.log_index, u.tx_hash, u.epoch, u.root, u.increase, ogpu_ts(u.block_time) AS block_time, u.score_root, u.log_root
+      FROM unnest($1::uuid[], $2::int8[], $3::int4[], $4::bytea[], $5::int8[], $6::bytea[], $7::int8[], $8::int8[], $9::bytea[], $10::bytea[])
+           WITH ORDINALITY AS u(id, block_no, log_index, tx_hash, epoch, root, increase, block_time, score_root, log_root, o)
 ), f AS MATERIALIZED (
     SELECT c.*, b.id AS batch, CASE WHEN EXISTS (SELECT FROM chain_event v WHERE v.tx_hash = c.tx_hash AND v.log_index = c.log_index) THEN 'booked'
-                                    WHEN b.state IN ('batched', 'submitted') AND b.root = c.root AND b.increase_units = c.increase THEN 'ok' ELSE 'foreign' END AS fate
+                                    WHEN b.state IN ('batched', 'submitted') AND (b.increase_units, b.root, b.score_root, b.log_root) = (c.increase, c.root, c.score_root, c.log_root) THEN 'ok'
+                                    ELSE 'foreign' END AS fate
       FROM c LEFT JOIN batch b ON b.epoch = c.epoch AND b.state <> 'dropped'
 ), g AS MATERIALIZED (
     SELECT n.*, LEAST(n.before + n.amount, n.advanced) - LEAST(n.before, n.advanced) AS absorbed
@@ -157,3 +158,23 @@ WITH c AS MATERIALIZED (
       FROM (SELECT account_id, sum(amount - absorbed) AS moved, sum(absorbed) AS absorbed FROM g GROUP BY account_id) q WHERE balance.account_id = q.account_id
 )
 SELECT call, 'ok' AS outcome FROM f ORDER BY call;
+
+-- name: theft_list
+-- What only a thief with one of our keys puts on chain (or we, before these books were restored from an old copy): batches that are not
+-- ours, neither voided nor accepted, and vouchers, not voided, above all that their account has earned by the books. The newest first, at
+-- most `max` of either; `standing` counts all of its sort.
+-- class: read
+-- params: max int4
+-- returns: what text, id int8, units int8, tx_hash bytea, standing int8
+(SELECT 'foreign_batch' AS what, epoch AS id, increase_units AS units, tx_hash, count(*) OVER () AS standing
+   FROM foreign_batch WHERE voided_at IS NULL AND accepted_at IS NULL ORDER BY epoch DESC LIMIT $1)
+UNION ALL
+(SELECT 'forged_voucher', COALESCE(a.chain_id, 0), v.units, v.tx_hash, count(*) OVER ()
+   FROM (SELECT account_id, max(units) AS highest FROM chain_event WHERE kind = 'voucher_posted' GROUP BY account_id) p
+   CROSS JOIN LATERAL (SELECT floor(COALESCE(sum(l.amount), 0) / 1000000000000)::int8 AS units FROM ledger_entry l
+                        WHERE l.to_account = p.account_id AND l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw')) earned
+   JOIN chain_event v ON v.kind = 'voucher_posted' AND v.account_id IS NOT DISTINCT FROM p.account_id AND v.units > earned.units
+   LEFT JOIN account a ON a.id = v.account_id
+  WHERE p.highest > earned.units
+    AND NOT EXISTS (SELECT FROM chain_event x WHERE x.kind = 'voucher_voided' AND x.account_id IS NOT DISTINCT FROM v.account_id AND x.units = v.units)
+  ORDER BY v.block_no DESC, v.log_index DESC LIMIT $1);

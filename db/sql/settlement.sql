@@ -218,19 +218,22 @@ SELECT c.call, CASE WHEN t.hash IS NULL THEN 'not_found' ELSE 'ok' END AS outcom
 -- name: relayer_figures
 -- What an operator watches: what waits (and since when), what is on its way, what is parked, the lane's end, and the gas of the last
 -- day's final transactions with the payouts they carried. newest: the block time of the newest batch that can be claimed by now.
+-- foreign: batches on chain that are not ours, neither voided nor accepted, and the newest of them.
 -- class: read
 -- params: sender bytea, delay_s int8
--- returns: unsettled wei, oldest time?, waiting int8, open int8, parked int8, next_nonce int8, gas int8, cost wei, payouts int8, newest time?
+-- returns: unsettled wei, oldest time?, waiting int8, open int8, parked int8, next_nonce int8, gas int8, cost wei, payouts int8, newest time?, foreign_batches int8, foreign_epoch int8
 SELECT w.amount AS unsettled, ogpu_us(w.at) AS oldest, w.n AS waiting, (SELECT count(*) FROM batch WHERE state IN ('batched', 'submitted')) AS open,
        (SELECT count(*) FROM parked_entry k JOIN ledger_entry l USING (ref, kind) WHERE l.batch_id IS NULL AND k.until > ogpu_now()) AS parked,
        GREATEST((SELECT COALESCE(max(nonce) + 1, 0) FROM chain_tx WHERE sender = $1), (SELECT COALESCE(max(nonce) + 1, 0) FROM chain_nonce WHERE sender = $1)) AS next_nonce,
        COALESCE(g.gas, 0)::int8 AS gas, COALESCE(g.cost, 0)::text AS cost, COALESCE(g.payouts, 0)::int8 AS payouts,
-       (SELECT ogpu_us(settled_at) FROM batch WHERE state = 'confirmed' AND settled_at <= ogpu_now() - $2 * interval '1 second' ORDER BY epoch DESC LIMIT 1) AS newest
+       (SELECT ogpu_us(settled_at) FROM batch WHERE state = 'confirmed' AND settled_at <= ogpu_now() - $2 * interval '1 second' ORDER BY epoch DESC LIMIT 1) AS newest,
+       x.n AS foreign_batches, x.epoch AS foreign_epoch
   FROM (SELECT COALESCE(sum(amount), 0)::text AS amount, min(at) AS at, count(*) AS n
           FROM ledger_entry WHERE to_bucket = 'payable' AND kind IN ('accept', 'withdraw') AND batch_id IS NULL) w,
        (SELECT sum(t.gas_used) AS gas, sum(t.gas_used::numeric * t.gas_price) AS cost,
                sum((SELECT count(*) FROM ledger_entry l WHERE l.batch_id = t.batch_id)) AS payouts
-          FROM chain_tx t WHERE t.sender = $1 AND t.state = 'final' AND t.updated_at >= ogpu_now() - interval '1 day') g;
+          FROM chain_tx t WHERE t.sender = $1 AND t.state = 'final' AND t.updated_at >= ogpu_now() - interval '1 day') g,
+       (SELECT count(*) AS n, COALESCE(max(epoch), 0) AS epoch FROM foreign_batch WHERE voided_at IS NULL AND accepted_at IS NULL) x;
 
 -- name: batch_preview
 -- The items of the batch that would be formed of everything that waits now, without forming it; at most max_count entries.

@@ -36,6 +36,7 @@ test('healthy books: the program finds nothing', () => {
 // What is planted for each invariant. Constraints that would refuse the corruption are dropped first: a row can also go wrong
 // under a broken disk, a wrong restore or a careless hand.
 const task = (t) => `'${b[t].id}'`;
+const voucher = (kind, account, units) => `INSERT INTO chain_event (id, block_no, log_index, tx_hash, kind, account_id, units, at) VALUES (gen_random_uuid(), 1, 7, sha256('${kind}'), '${kind}', ${account}, ${units}, now())`;
 const plants = {
     balance_equals_entries: () => `UPDATE balance SET available = available + 1 WHERE account_id = ${b.client.id}`,
     entries_have_accounts: () => `UPDATE ledger_entry SET to_account = 999999 WHERE ref = ${task('queued')}`,
@@ -89,6 +90,7 @@ const plants = {
     the_lane_has_no_gap: () => `DELETE FROM chain_tx WHERE nonce = (SELECT min(nonce) FROM chain_nonce)`,
     parked_entries_wait: () => `INSERT INTO parked_entry SELECT ref, kind, 'refused', at, now() + interval '1 hour' FROM ledger_entry WHERE kind = 'accept' AND batch_id IS NOT NULL`,
     a_batch_is_settled_once: () => `UPDATE batch SET state = 'submitted'`,
+    vouchers_are_earned: () => voucher('voucher_posted', b.second.id, `(SELECT 1 + floor(COALESCE(sum(amount), 0) / 1000000000000) FROM ledger_entry WHERE to_account = ${b.second.id} AND kind IN ('accept', 'withdraw'))`),
     booked_means_final: () => `UPDATE chain_event SET block_no = 1000001 WHERE kind = 'settled'`,
     listed_accounts_are_registered: () => `UPDATE account SET chain_id = NULL WHERE id = ${b.second.id}; DELETE FROM chain_event WHERE kind = 'registered' AND account_id = ${b.master.id}`,
     blob_rights_have_owners: () => `UPDATE blob_ref SET owner = gen_random_uuid()::text WHERE kind = 'attempt'`,
@@ -96,6 +98,8 @@ const plants = {
 
 // Rules that can be broken in more than one way.
 const further = [
+    ['vouchers_are_earned', 'for nobody that the books know', () => voucher('voucher_posted', 'NULL', 1)],
+    ['vouchers_are_earned', 'and another one voided', () => `${voucher('voucher_posted', b.client.id, '2::int8 ^ 47')}; ${voucher('voucher_voided', b.client.id, '2::int8 ^ 46')}`],
     ['the_exit_closes_everything', 'an attempt after it', () => `UPDATE task SET status = 'expired'; INSERT INTO chain_exit SELECT true, now(), 1, sha256('x'), min(started_at), min(started_at) FROM attempt`],
     ['the_exit_closes_everything', 'an acceptance after it', () => `UPDATE task SET status = 'expired'; UPDATE attempt SET started_at = started_at - interval '1 day'; INSERT INTO chain_exit SELECT true, now(), 1, sha256('x'), at, at FROM (SELECT min(at) - interval '1 second' AS at FROM ledger_entry WHERE kind = 'accept') a`],
     ['the_exit_closes_everything', 'never finished', () => `INSERT INTO chain_exit VALUES (true, now(), 1, sha256('x'), clock_timestamp() - interval '2 minutes')`],

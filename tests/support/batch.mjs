@@ -65,7 +65,7 @@ export async function bookBatch(w, { id, epoch, uuid, root }) {
     const [{ nonce }] = await w.sql.write('nonce_reserve', { batch: uuid, sender, mined: 0n, skip: 1000n });
     await w.sql.write('chain_tx_store', { hash: event.tx_hash, batch: uuid, sender, nonce, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await w.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
-    const [{ increase_units: increase }] = await w.sql.query('SELECT increase_units FROM batch WHERE id = $1', [uuid]);
-    await w.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n });
+    const [{ increase_units: increase, score_root, log_root }] = await w.sql.query('SELECT increase_units, score_root, log_root FROM batch WHERE id = $1', [uuid]);
+    await w.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n, score_root, log_root });
     return { id, epoch };
 }

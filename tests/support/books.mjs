@@ -47,8 +47,8 @@ export async function settle(m) {
     const [{ nonce }] = await m.sql.write('nonce_reserve', { batch: id, sender, mined: 0n, skip: 1000n });
     await m.sql.write('chain_tx_store', { hash: event.tx_hash, batch: id, sender, nonce, raw: Buffer.from('f8', 'hex'), max_fee: '1', tip: '1' });
     await m.sql.write('chain_tx_seen', { hash: event.tx_hash, state: 'mined', block_no: event.block_no });
-    const [{ increase_units: increase }] = await m.sql.query('SELECT increase_units FROM batch WHERE id = $1', [id]);
-    await m.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n });
+    const [{ increase_units: increase, score_root, log_root }] = await m.sql.query('SELECT increase_units, score_root, log_root FROM batch WHERE id = $1', [id]);
+    await m.sql.write('book_settled', { ...event, epoch, root, increase, block_time: 1_700_000_000_000_000n, score_root, log_root });
     return { id, epoch, event, root };
 }
 
