@@ -76,6 +76,8 @@
             "images kept on disk, in MiB; the longest unused go first; 0: no limit"),            \
         INT("OGPU_FREE_MB", free_mb, "1024", 0, 16777216,                                        \
             "disk left free, in MiB: with less of it unused images go at any budget"),           \
+        INT("OGPU_PULL_S", pull_s, "3600", 1, 604800,                                            \
+            "seconds that a registry may take for an image"),                                    \
         EGRESS_ROWS, DEVICE_ROWS
 
 const struct config_row options_local[] = {LOCAL_ROWS};

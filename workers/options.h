@@ -30,6 +30,7 @@ struct options {
     int64_t image_files;
     int64_t cache_mb;
     int64_t free_mb;
+    int64_t pull_s;
     bool private_registries;
     const char *egress;
     const char *egress_hosts;

@@ -190,7 +190,7 @@ int command_try(int argc, char **argv)
         options_load(options_local, options_local_count, argc - 5, argv + 5, &o, &err);
     if (rc == E_OK) {
         struct workshop_config c = {o.work_dir,    o.runtime,  o.uid_base, o.image_mb,
-                                    o.image_files, o.cache_mb, o.free_mb};
+                                    o.image_files, o.cache_mb, o.free_mb,  o.pull_s};
         rc = workshop_open(&w, &c, &err);
     }
     if (rc == E_OK)

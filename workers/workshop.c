@@ -107,8 +107,12 @@ enum err_code workshop_open(struct workshop *w, const struct workshop_config *c,
     snprintf(w->inputs, sizeof(w->inputs), "%.350s/inputs", path);
     snprintf(w->volumes, sizeof(w->volumes), "%.350s/volumes", path);
     strncat(path, "/images", sizeof(path) - strlen(path) - 1);
-    struct image_limits limits = {c->image_mb << 20, c->image_mb << 20, c->image_files,
-                                  c->cache_mb << 20, c->free_mb << 20};
+    struct image_limits limits = {.packed_bytes = c->image_mb << 20,
+                                  .unpacked_bytes = c->image_mb << 20,
+                                  .entries = c->image_files,
+                                  .cache_bytes = c->cache_mb << 20,
+                                  .free_bytes = c->free_mb << 20,
+                                  .pull_s = c->pull_s};
     rc = tidy(w, err);
     if (rc == E_OK)
         rc = image_store_open(&w->images, path, &limits, err);

@@ -31,6 +31,7 @@ struct workshop_config {
     int64_t image_files; /**< tar entries that we accept */
     int64_t cache_mb;    /**< disk budget of the image cache; 0: none */
     int64_t free_mb;     /**< what the disk must have left for the cache to keep what is unused */
+    int64_t pull_s;      /**< seconds that a registry may take for an image */
 };
 
 /**

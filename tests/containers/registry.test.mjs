@@ -2,6 +2,8 @@
 // Images from a registry (OCI distribution), by digest: anonymous, with a bearer token, with storage
 // behind a redirect; and registries that lie, stall or send other bytes.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
@@ -25,6 +27,14 @@ function serve(made, changes = {}) {
     seen = [];
 }
 
+/** A byte now and then, for as long as somebody listens. */
+function drip(response, bytes) {
+    let at = 0;
+    response.writeHead(200, { 'content-length': bytes.length });
+    const timer = setInterval(() => response.write(bytes.subarray(at, ++at)), 20);
+    response.on('close', () => clearInterval(timer));
+}
+
 function answer(request, response) {
     const { url, headers } = request;
     seen.push({ url, auth: headers.authorization, accept: headers.accept });
@@ -42,6 +52,7 @@ function answer(request, response) {
         return send(401, '{}', { 'www-authenticate': rules.challenge ?? challenge });
     }
     if (rules.redirect && kind === 'blobs') return send(307, '', { location: rules.location ?? `http://127.0.0.1:${port}/storage/sha256:${digest}` });
+    if (rules.drip && kind === 'blobs') return drip(response, rules.blobs.get(digest));
     return rules.blobs.has(digest) ? send(200, rules.blobs.get(digest)) : send(404);
 }
 
@@ -137,6 +148,19 @@ test('more than we take', async () => {
     const made = image([layer, big], config);
     serve(made);
     await refused(made, /too_large/);
+});
+
+test('a registry that drips: one bound for all of the image, and nothing is left of it', async () => {
+    const made = image([layer, Buffer.alloc(1 << 20, 1)], config);
+    serve(made, { drip: true });
+    const before_ = bench.env;
+    bench.env = { ...bench.env, OGPU_PULL_S: '2' };
+    try {
+        await refused(made, /timeout: registry takes too long for the image/);
+    } finally {
+        bench.env = before_;
+    }
+    assert.deepEqual(readdirSync(join(bench.dir, 'work/images/tmp')), []);
 });
 
 test('a reference that is no reference, or names another digest', async () => {

@@ -135,7 +135,7 @@ static enum err_code work(struct agent *a, struct err *err)
 static enum err_code prepare(struct agent *a, const struct options *o, struct err *err)
 {
     struct workshop_config c = {o->work_dir,    o->runtime,  o->uid_base, o->image_mb,
-                                o->image_files, o->cache_mb, o->free_mb};
+                                o->image_files, o->cache_mb, o->free_mb,  o->pull_s};
     struct sources_config sources = {o->sources, o->sources_if, o->kwh_price, o->watts, o->slots};
     a->options = o;
     earnings_open(&a->earnings, o->work_dir);

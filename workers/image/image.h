@@ -25,6 +25,8 @@ struct image_limits {
     int64_t entries;        /**< tar entries of all layers */
     int64_t cache_bytes;    /**< disk budget of the cache; 0: none */
     int64_t free_bytes; /**< what the disk must have left for the cache to keep what is unused */
+    int64_t pull_s;     /**< seconds that a registry may take for an image; 0: an hour */
+    int64_t slow_s;     /**< seconds that it may be too slow in a row (16 KiB/s); 0: a minute */
 };
 
 /** The cache and its rules. */

@@ -7,13 +7,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/hex.h"
 #include "workers/image/blobs.h"
 #include "workers/image/document.h"
 
-#define URL_MAX         2048
-#define REDIRECTS_MAX   3
-#define BLOB_TIMEOUT_MS (30 * 60 * 1000)
+#define URL_MAX       2048
+#define REDIRECTS_MAX 3
+/* While it is pulled an image holds a slot: a registry that drips must not have it for a day. */
+#define PULL_S    3600
+#define SLOW_S    60
+#define LEAST_BPS 16384
+#define SECOND_US ((int64_t)1000000)
 
 #define ACCEPT                                               \
     "Accept: application/vnd.oci.image.manifest.v1+json, "   \
@@ -25,22 +30,58 @@
 struct registry {
     const struct image_want *want;
     struct http_client *http;
-    char base[URL_MAX]; /* "https://host/v2/name" */
-    char bearer[6144];  /* "Authorization: Bearer …", or "" */
-    int64_t of;         /* bytes of the image in all, once its manifest is read; else 0 */
-    int64_t fetched;    /* bytes of complete answers */
-    int fd;             /* where the answer in hand goes */
-    int64_t limit;      /* bytes that we take, all answers together */
+    char base[URL_MAX];  /* "https://host/v2/name" */
+    char bearer[6144];   /* "Authorization: Bearer …", or "" */
+    int64_t of;          /* bytes of the image in all, once its manifest is read; else 0 */
+    int64_t fetched;     /* bytes of complete answers */
+    int fd;              /* where the answer in hand goes */
+    int64_t limit;       /* bytes that we take, all answers together */
+    int64_t timeout_ms;  /* for one answer: more than is left, so that it is we who end it */
+    int64_t deadline_us; /* for all of them */
+    int64_t slow_us;     /* how long it may be too slow */
+    int64_t since_us;    /* when we looked last how much it sends */
+    int64_t since_bytes; /* of the answer in hand, then */
+    char why[64];        /* why we ended it; "": we did not */
 };
+
+static bool too_late(struct registry *r, int64_t now)
+{
+    if (now >= r->deadline_us)
+        snprintf(r->why, sizeof(r->why), "registry takes too long for the image");
+    return r->why[0] != '\0';
+}
+
+static bool too_slow(struct registry *r, int64_t now, int64_t bytes)
+{
+    if (now - r->since_us < r->slow_us)
+        return false;
+    if (bytes - r->since_bytes < r->slow_us / SECOND_US * LEAST_BPS)
+        snprintf(r->why, sizeof(r->why), "registry sends less than %d bytes a second", LEAST_BPS);
+    r->since_us = now;
+    r->since_bytes = bytes;
+    return r->why[0] != '\0';
+}
 
 /* While an answer comes in: tell how far we are, ask whether to go on. As http_call.stop. */
 static bool tick(void *ctx)
 {
-    const struct registry *r = ctx;
-    struct stat st;
-    if (r->want->progress && fstat(r->fd, &st) == 0)
+    struct registry *r = ctx;
+    struct stat st = {.st_size = 0};
+    int64_t now = clock_mono_us();
+    if (fstat(r->fd, &st) == 0 && r->want->progress)
         r->want->progress(r->want->progress_ctx, r->fetched + st.st_size, r->of);
-    return r->want->stop && r->want->stop(r->want->stop_ctx);
+    return (r->want->stop && r->want->stop(r->want->stop_ctx)) || too_late(r, now) ||
+           too_slow(r, now, st.st_size);
+}
+
+/* http_do() that we may end ourselves. */
+static enum err_code ask(struct registry *r, const struct http_call *call, struct http_reply *reply,
+                         struct err *err)
+{
+    r->since_us = clock_mono_us();
+    r->since_bytes = 0;
+    enum err_code rc = too_late(r, r->since_us) ? E_TIMEOUT : http_do(r->http, call, reply, err);
+    return rc == E_TIMEOUT && r->why[0] ? err_set(err, rc, "%s", r->why) : rc;
 }
 
 static bool is_loopback(const char *host, size_t n)
@@ -114,9 +155,11 @@ static enum err_code get_token(struct registry *r, const char *header, struct er
                              .url = url,
                              .timeout_ms = 30000,
                              .max_reply = 65536,
+                             .stop = tick,
+                             .stop_ctx = r,
                              .public_only = r->want->public_only};
     struct http_reply reply = {0};
-    enum err_code rc = http_do(r->http, &call, &reply, err);
+    enum err_code rc = ask(r, &call, &reply, err);
     json_t *v = rc == E_OK && reply.status == 200
                     ? json_loadb((char *)reply.body.p, reply.body.n, 0, NULL)
                     : NULL;
@@ -146,7 +189,7 @@ static enum err_code get(struct registry *r, const char *path, int fd, struct er
         struct http_call call = {.method = "GET",
                                  .url = url,
                                  .headers = headers,
-                                 .timeout_ms = BLOB_TIMEOUT_MS,
+                                 .timeout_ms = r->timeout_ms,
                                  .max_reply = (size_t)(r->limit - r->fetched),
                                  .reply_fd = fd,
                                  .stop = tick,
@@ -156,7 +199,7 @@ static enum err_code get(struct registry *r, const char *path, int fd, struct er
         r->fd = fd;
         if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
             return err_set(err, E_IO, "cannot reset a download: %s", strerror(errno));
-        enum err_code rc = http_do(r->http, &call, &reply, err);
+        enum err_code rc = ask(r, &call, &reply, err);
         buf_done(&reply.body);
         if (rc != E_OK)
             return rc;
@@ -223,7 +266,13 @@ static enum err_code pull_parts(struct registry *r, int dir, const json_t *doc, 
 enum err_code blobs_from_registry(int dir, const struct image_want *want,
                                   const struct image_limits *limits, struct err *err)
 {
-    struct registry r = {.want = want, .http = want->http, .limit = limits->packed_bytes};
+    int64_t pull_s = limits->pull_s ? limits->pull_s : PULL_S;
+    struct registry r = {.want = want,
+                         .http = want->http,
+                         .limit = limits->packed_bytes,
+                         .timeout_ms = (pull_s + 60) * 1000,
+                         .deadline_us = clock_mono_us() + pull_s * SECOND_US,
+                         .slow_us = (limits->slow_s ? limits->slow_s : SLOW_S) * SECOND_US};
     json_t *doc = NULL;
     enum err_code rc = base_of(want->reference, r.base, err);
     if (rc == E_OK)

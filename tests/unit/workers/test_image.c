@@ -165,7 +165,10 @@ static void make_archive(struct bench *b, int layer)
 
 static void begin(struct bench *b, int64_t cache_bytes)
 {
-    struct image_limits limits = {64 * MIB, 128 * MIB, 1000, cache_bytes, 0};
+    struct image_limits limits = {.packed_bytes = 64 * MIB,
+                                  .unpacked_bytes = 128 * MIB,
+                                  .entries = 1000,
+                                  .cache_bytes = cache_bytes};
     struct err err;
     *b = (struct bench){.archive = -1};
     snprintf(b->dir, sizeof(b->dir), "%s/ogpu-image-XXXXXX", base());
