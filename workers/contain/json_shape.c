@@ -212,16 +212,22 @@ static bool step(struct scan *s)
     return c == '[' || key(s);
 }
 
-bool json_shape_is_object(const char *s, size_t n)
+bool json_shape_is_small_object(const char *s, size_t n, size_t values_max)
 {
     struct scan scan = {.p = s, .end = s + n};
+    size_t values = 0;
     blanks(&scan);
     if (at(&scan) != '{')
         return false;
     do {
-        if (!step(&scan))
+        if (values++ == values_max || !step(&scan))
             return false;
     } while (scan.depth > 0);
     blanks(&scan);
     return scan.p == scan.end;
+}
+
+bool json_shape_is_object(const char *s, size_t n)
+{
+    return json_shape_is_small_object(s, n, SIZE_MAX);
 }

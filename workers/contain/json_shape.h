@@ -21,4 +21,10 @@
  */
 bool json_shape_is_object(const char *s, size_t n);
 
+/**
+ * The same, of at most so many values: itself, and each member and element at any depth. For what
+ * is built afterwards, when some hundred bytes a value may be more than there is room for.
+ */
+bool json_shape_is_small_object(const char *s, size_t n, size_t values_max);
+
 #endif

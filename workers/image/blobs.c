@@ -11,10 +11,12 @@
 
 #include "lib/hash.h"
 #include "lib/hex.h"
+#include "workers/contain/json_shape.h"
 #include "workers/image/stream.h"
 
 #define PREFIX              "blobs/sha256/"
-#define JSON_MAX            (4 << 20)
+#define JSON_MAX            (1 << 20)
+#define JSON_VALUES_MAX     16384 /* a value takes some 200 bytes at most once it is built */
 #define BLOCK               65536
 #define ARCHIVE_ENTRIES_MAX 1024
 
@@ -87,6 +89,10 @@ enum err_code blobs_json(int dir, const char *digest, json_t **out, struct err *
             if (strcmp(hex, digest + 7) != 0)
                 rc =
                     err_set(err, E_DIGEST_MISMATCH, "image document has not the digest %s", digest);
+            else if (!json_shape_is_small_object(text, n, JSON_VALUES_MAX))
+                rc = err_set(err, E_BAD_MANIFEST,
+                             "image document %.20s… is no JSON object, or one of too many values",
+                             digest);
             else if (!(v = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why)))
                 rc = err_set(err, E_BAD_MANIFEST, "image document %.20s… is not JSON: %s", digest,
                              why.text);

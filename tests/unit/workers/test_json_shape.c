@@ -150,6 +150,24 @@ static void test_noise(void **state)
     assert_true(passed > 1000);
 }
 
+static void test_values(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t values;
+    } rows[] = {{"{}", 1},
+                {"{\"a\":1}", 2},
+                {"{\"a\":[1,[],{}],\"b\":\"x,y\"}", 6},
+                {"{\"a\":{\"a\":{\"a\":null}}}", 4}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t n = strlen(rows[i].text);
+        assert_true(json_shape_is_small_object(rows[i].text, n, rows[i].values));
+        assert_false(json_shape_is_small_object(rows[i].text, n, rows[i].values - 1));
+    }
+    assert_false(json_shape_is_small_object("{]", 2, 10));
+}
+
 static bool nested(size_t depth, const char *open, const char *close)
 {
     size_t each = strlen(open);
@@ -189,10 +207,8 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_known),  cmocka_unit_test(test_changed), cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_values), cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
