@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/hash.h"
+#include "lib/hex.h"
 #include "lib/log.h"
 #include "workers/image/blobs.h"
 #include "workers/image/evict.h"
@@ -20,7 +22,8 @@
 
 /*
  * <dir>/images/<hex>/rootfs, config.json   complete images (the folder appears by rename)
- * <dir>/tmp/<hex>/                         one being made; only who holds <dir>/locks/<hex> may
+ * <dir>/locks/<hex>                        held for moments: while one comes, is found or goes
+ * <dir>/tmp/<place>/                       one being made; only who holds <dir>/locks/<place> may
  */
 
 static enum err_code make_dir(const char *base, const char *name, struct err *err)
@@ -55,6 +58,20 @@ enum err_code image_store_open(struct image_store *st, const char *dir,
         close(fd);
     (void)evict_trim(st, ""); /* the budget may be smaller than it was */
     return E_OK;
+}
+
+/*
+ * An image and where it is to come from, as a name. A registry that names an image of somebody else
+ * and is slow to send it keeps those waiting who asked the same registry, and nobody else.
+ */
+static void place_of(const struct image_want *want, char hex[65])
+{
+    const char *from = want->blob ? want->blob : want->reference;
+    struct sha256_stream *h = sha256_begin();
+    sha256_add(h, want->digest, strlen(want->digest));
+    sha256_add(h, from, strlen(from));
+    struct digest d = sha256_end(h);
+    hex_encode(d.b, sizeof(d.b), hex);
 }
 
 /* A half-made image of an earlier try goes; then a fresh folder with rootfs/ and blobs/. */
@@ -210,14 +227,15 @@ static void tell_pulling(const struct image_want *want)
         want->progress(want->progress_ctx, 0, 0);
 }
 
-/* One of those who want an image makes it; the others wait here, for as long as they are wanted. */
-static enum err_code lock_image(const struct image_store *st, const struct image_want *want,
-                                int *out, struct err *err)
+/* One of those who want an image from one place makes it; the others wait here, for as long as they
+ * are wanted. */
+static enum err_code lock_name(const struct image_store *st, const struct image_want *want,
+                               const char *name, int *out, struct err *err)
 {
     static const struct timespec pause = {0, 100000000};
     char path[IMAGE_PATH_MAX + 128];
     bool told = false;
-    snprintf(path, sizeof(path), "%s/locks/%s", st->dir, want->digest + 7);
+    snprintf(path, sizeof(path), "%s/locks/%s", st->dir, name);
     int lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     while (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int why = errno;
@@ -238,13 +256,23 @@ static enum err_code lock_image(const struct image_store *st, const struct image
     return E_OK;
 }
 
-static enum err_code build(const struct image_store *st, const struct image_want *want,
-                           const char *to, struct err *err)
+static void remove_made(const struct image_store *st, const char *place)
 {
-    const char *hex = want->digest + 7;
+    char path[IMAGE_PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%s/tmp", st->dir);
+    int tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (tmp < 0 || !unpack_remove(tmp, place))
+        log_warn("image_leftover", "folder=%s", place);
+    if (tmp >= 0)
+        close(tmp);
+}
+
+static enum err_code build(const struct image_store *st, const struct image_want *want,
+                           const char *place, struct err *err)
+{
     char path[IMAGE_PATH_MAX + 128];
     int dir = -1;
-    enum err_code rc = fresh(st->dir, hex, &dir, err);
+    enum err_code rc = fresh(st->dir, place, &dir, err);
     if (rc != E_OK)
         return rc;
     int64_t size = 0;
@@ -254,22 +282,70 @@ static enum err_code build(const struct image_store *st, const struct image_want
              want->reference ? want->reference : "blob");
     rc = fill(dir, st, want, &size, err);
     close(dir);
-    snprintf(path, sizeof(path), "%s/tmp/%s", st->dir, hex);
-    if (rc == E_OK) {
-        evict_note(path, size);
-        log_info("image_ready", "digest=%s bytes=%lld ms=%lld", want->digest, (long long)size,
-                 (long long)(clock_mono_us() - begun) / 1000);
-    }
-    if (rc == E_OK && rename(path, to) != 0)
-        rc = err_set(err, E_IO, "cannot keep the image: %s", strerror(errno));
     if (rc != E_OK) {
-        snprintf(path, sizeof(path), "%s/tmp", st->dir);
-        int tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (tmp < 0 || !unpack_remove(tmp, hex))
-            log_warn("image_leftover", "digest=%s", hex);
-        if (tmp >= 0)
-            close(tmp);
+        remove_made(st, place);
+        return rc;
     }
+    snprintf(path, sizeof(path), "%s/tmp/%s", st->dir, place);
+    evict_note(path, size);
+    log_info("image_ready", "digest=%s bytes=%lld ms=%lld", want->digest, (long long)size,
+             (long long)(clock_mono_us() - begun) / 1000);
+    return E_OK;
+}
+
+/* Of two that were made at once, from two places, the first one is the image; they are the same. */
+static enum err_code keep(const struct image_store *st, const char *place, const char *to,
+                          struct err *err)
+{
+    char path[IMAGE_PATH_MAX + 128];
+    snprintf(path, sizeof(path), "%s/tmp/%s", st->dir, place);
+    if (rename(path, to) == 0)
+        return E_OK;
+    enum err_code rc = errno == ENOTEMPTY || errno == EEXIST
+                           ? E_OK
+                           : err_set(err, E_IO, "cannot keep the image: %s", strerror(errno));
+    remove_made(st, place);
+    return rc;
+}
+
+/* The image's lock, held when the image is there; else `lock` is -1. */
+static enum err_code find(const struct image_store *st, const struct image_want *want,
+                          const char *path, int *lock, struct err *err)
+{
+    int fd = -1;
+    enum err_code rc = lock_name(st, want, want->digest + 7, &fd, err);
+    bool there = rc == E_OK && access(path, F_OK) == 0;
+    if (rc == E_OK && !there)
+        close(fd);
+    *lock = there ? fd : -1;
+    return rc;
+}
+
+/* As find(), and made when it is not there. */
+static enum err_code find_or_make(const struct image_store *st, const struct image_want *want,
+                                  const char *path, bool *made, int *lock, struct err *err)
+{
+    char place[65];
+    int making = -1;
+    *made = false;
+    enum err_code rc = find(st, want, path, lock, err);
+    if (rc != E_OK || *lock >= 0)
+        return rc;
+    place_of(want, place);
+    rc = lock_name(st, want, place, &making, err);
+    if (rc != E_OK)
+        return rc;
+    rc = find(st, want, path, lock, err);
+    if (rc == E_OK && *lock < 0) {
+        evict_if_short(st, want->digest + 7); /* room for what comes, before it comes */
+        *made = true;
+        rc = build(st, want, place, err);
+        if (rc == E_OK && (rc = lock_name(st, want, want->digest + 7, lock, err)) != E_OK)
+            remove_made(st, place);
+        if (rc == E_OK)
+            rc = keep(st, place, path, err);
+    }
+    close(making);
     return rc;
 }
 
@@ -303,14 +379,9 @@ enum err_code image_get(const struct image_store *st, const struct image_want *w
     if (want->reference && (!at || strcmp(at + 1, want->digest) != 0))
         return err_set(err, E_BAD_MANIFEST, "image reference and image digest are not the same");
     int lock = -1;
-    enum err_code rc = lock_image(st, want, &lock, err);
-    if (rc != E_OK)
-        return rc;
+    bool made;
     snprintf(path, sizeof(path), "%s/images/%s", st->dir, want->digest + 7);
-    bool made = access(path, F_OK) != 0;
-    if (made)
-        evict_if_short(st, want->digest + 7); /* room for what comes, before it comes */
-    rc = made ? build(st, want, path, err) : E_OK;
+    enum err_code rc = find_or_make(st, want, path, &made, &lock, err);
     if (rc == E_OK)
         rc = load(path, out, arena, err);
     if (rc == E_OK) {
@@ -319,7 +390,8 @@ enum err_code image_get(const struct image_store *st, const struct image_want *w
         if (out->hold < 0)
             rc = err_set(err, E_IO, "the cached image cannot be locked: %s", strerror(errno));
     }
-    close(lock);
+    if (lock >= 0)
+        close(lock);
     if (rc == E_OK && made)
         evict_trim(st, want->digest + 7);
     return rc;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,70 @@ static void test_stop_while_waiting(void **state)
     end(&b);
 }
 
+struct hanging {
+    struct bench b; /* its own patience and want, another's image */
+    int begun[2];
+    int over[2];
+    enum err_code end;
+};
+
+/* Of a place that takes the question and never answers. */
+static enum err_code hang(void *ctx, const char *sha256_hex, int fd, int64_t max, struct err *err)
+{
+    const struct hanging *h = ctx;
+    char c;
+    (void)sha256_hex;
+    (void)fd;
+    (void)max;
+    assert_int_equal(write(h->begun[1], "", 1), 1);
+    assert_int_equal(read(h->over[0], &c, 1), 1);
+    return err_set(err, E_PEER, "never mind");
+}
+
+static void *get_hanging(void *ctx)
+{
+    struct hanging *h = ctx;
+    h->end = get(&h->b);
+    return NULL;
+}
+
+/* Whoever names an image of somebody else and does not send it keeps nobody else waiting. */
+static void test_another_place_is_not_waited_for(void **state)
+{
+    struct bench b;
+    struct hanging h;
+    pthread_t thread;
+    char c;
+    (void)state;
+    int layer = bomb(1);
+    begin(&b, 0);
+    make_archive(&b, layer);
+    b.patience = 100;
+    h.b = b;
+    h.b.want.blob = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    h.b.want.fetch = hang;
+    h.b.want.fetch_ctx = &h;
+    h.b.want.stop = NULL;
+    assert_int_equal(pipe2(h.begun, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(h.over, O_CLOEXEC), 0);
+    assert_int_equal(pthread_create(&thread, NULL, get_hanging, &h), 0);
+    assert_int_equal(read(h.begun[0], &c, 1), 1);
+    alarm(60);
+    enum err_code rc = get(&b);
+    alarm(0);
+    assert_int_equal(write(h.over[1], "", 1), 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(rc, E_OK);
+    assert_int_equal(h.end, E_PEER);
+    assert_int_equal(get(&b), E_OK); /* what failed took nothing away */
+    for (int i = 0; i < 2; i++) {
+        close(h.begun[i]);
+        close(h.over[i]);
+    }
+    close(layer);
+    end(&b);
+}
+
 /* What is passed by counts like what is written: 264 MiB of reading for a limit of 128. */
 static void test_bounds_of_reading(void **state)
 {
@@ -288,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_while_unpacking),
         cmocka_unit_test(test_stop_while_waiting),
+        cmocka_unit_test(test_another_place_is_not_waited_for),
         cmocka_unit_test(test_bounds_of_reading),
         cmocka_unit_test(test_found_is_not_taken_away),
     };
