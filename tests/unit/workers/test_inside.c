@@ -37,6 +37,7 @@ struct bench {
 static void begin(struct bench *b)
 {
     const char *tmp = getenv("OGPU_TEST_TMP");
+    *b = (struct bench){.root = -1};
     snprintf(b->dir, sizeof(b->dir), "%s/ogpu-inside-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(b->dir));
     b->base = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

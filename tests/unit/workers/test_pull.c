@@ -62,7 +62,7 @@ static void *serve(void *ctx)
 {
     const struct drip *d = ctx;
     while (wait_for(d, d->listener, -1)) {
-        int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept(d->listener, NULL, NULL);
         if (fd >= 0) {
             answer(d, fd);
             close(fd);
