@@ -60,8 +60,10 @@ enum err_code chain_root(const struct chain *c, uint64_t epoch, struct digest *r
     if (!abi_to_u64(&v[1], time))
         return err_set(err, E_PEER, "%s: the node's answer is out of range", q.call);
     if (memcmp(root, &none, sizeof(none)) == 0)
-        return err_set(err, E_DIGEST_MISMATCH, "the contract has no standing batch %llu",
-                       (unsigned long long)epoch);
+        return *time == 0 ? err_set(err, E_NOT_FOUND, "the node has no batch %llu, or not yet",
+                                    (unsigned long long)epoch)
+                          : err_set(err, E_DIGEST_MISMATCH, "batch %llu was voided",
+                                    (unsigned long long)epoch);
     return E_OK;
 }
 

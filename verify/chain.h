@@ -15,8 +15,8 @@ struct chain {
  * The root of a batch that stands.
  *
  * @time    when it was settled, Unix seconds
- * @return  E_DIGEST_MISMATCH when the contract has none: never settled, or voided; E_PEER and so on
- *          when the node cannot be asked, as for all below
+ * @return  E_DIGEST_MISMATCH when it was voided; E_NOT_FOUND when the node has none: never settled,
+ *          or the node lags; E_PEER and so on when the node cannot be asked, as for all below
  */
 MUST_CHECK enum err_code chain_root(const struct chain *c, uint64_t epoch, struct digest *root,
                                     uint64_t *time, struct err *err);

@@ -140,7 +140,7 @@ test('scores: the contract says yes to each leaf and no to any other, and so doe
             assert.equal(yes.status, 0, yes.stderr);
             assert.match(yes.stdout, new RegExp(`^verified: ${leaf.provider} has the score ${leaf.score} after epoch ${epoch} `));
         }
-        assert.equal(verify('score', { ...document, epoch: 9999, leaf: { ...leaf, epoch: 9999 } }, ...online()).status, 1, 'an epoch the chain has not');
+        assert.equal(verify('score', { ...document, epoch: 9999, leaf: { ...leaf, epoch: 9999 } }, ...online()).status, 2, 'an epoch the chain has not, or not yet: nobody can tell');
     }
 });
 
@@ -263,9 +263,15 @@ test('a batch inside its delay is not verified yet, a voided one is refuted: pay
         at(ripe);
         const there = await ask(kind, document);
         assert.equal(there.status, 0, `${kind}: ${there.text}`);
-        node.misbehave(async ({ method, params, call }) => (method === 'eth_call' && params[0].data.startsWith(rootOf) ? { result: encodeAbiParameters([{ type: 'bytes32' }, { type: 'uint64' }], [zeroHash, time]) } : call()));
+        const answers = (...batch) => node.misbehave(async ({ method, params, call }) => (method === 'eth_call' && params[0].data.startsWith(rootOf) ? { result: encodeAbiParameters([{ type: 'bytes32' }, { type: 'uint64' }], batch) } : call()));
+        answers(zeroHash, time);
         const voided = await ask(kind, document);
         assert.equal(voided.status, 1, `${kind}: ${voided.text}`);
+        assert.match(voided.text, new RegExp(`refuted: batch ${document.epoch} was voided`));
+        answers(zeroHash, 0n);
+        const behind = await ask(kind, document);
+        assert.equal(behind.status, 2, `a node that has not the batch yet, ${kind}: ${behind.text}`);
+        assert.match(behind.text, new RegExp(`not checked: the node has no batch ${document.epoch}, or not yet`));
         assert.notEqual(root, zeroHash);
     }
 });
