@@ -99,15 +99,24 @@ SELECT g AS nonce, t.hash, t.raw, t.max_fee::text AS max_fee, t.tip::text AS tip
 
 -- name: gas_spent
 -- What a sender's transactions of this day (UTC) cost, and what those on their way cost at most, in wei. Those that only use up a nonce
--- count at most as well, on the day they were signed; so do those of a batch that another nonce settled, or that was dropped.
+-- count at most as well, on the day they were signed; so do those of a batch that another nonce settled, or that was dropped. Only
+-- what can count is looked at: what was mined or signed today, and whatever was signed for a batch that is on its way.
 -- class: read
 -- params: sender bytea
 -- returns: spent wei
+WITH d AS MATERIALIZED (
+    SELECT date_trunc('day', ogpu_now(), 'UTC') AS day
+), c AS MATERIALIZED (
+    SELECT nonce FROM chain_tx WHERE sender = $1 AND state IN ('mined', 'final') AND updated_at BETWEEN (SELECT day FROM d) AND 'infinity'
+     UNION SELECT nonce FROM chain_tx WHERE sender = $1 AND created_at BETWEEN (SELECT day FROM d) AND 'infinity'
+     UNION SELECT t.nonce FROM batch b JOIN chain_tx t ON t.batch_id = b.id WHERE b.state IN ('batched', 'submitted') AND t.sender = $1
+)
 SELECT COALESCE(sum(cost), 0)::text AS spent
   FROM (SELECT COALESCE(max(gas_used::numeric * gas_price) FILTER (WHERE state IN ('mined', 'final')), max(gas::numeric * max_fee), 0) AS cost
-          FROM chain_tx t WHERE sender = $1 AND NOT EXISTS (SELECT FROM chain_nonce n WHERE n.sender = t.sender AND n.nonce = t.nonce AND n.state = 'foreign')
+          FROM chain_tx t WHERE sender = $1 AND nonce IN (SELECT nonce FROM c)
+           AND NOT EXISTS (SELECT FROM chain_nonce n WHERE n.sender = t.sender AND n.nonce = t.nonce AND n.state = 'foreign')
          GROUP BY nonce
         HAVING COALESCE(max(updated_at) FILTER (WHERE state IN ('mined', 'final')), max(created_at) FILTER (WHERE batch_id IS NULL OR EXISTS (
-                    SELECT FROM chain_tx u WHERE u.batch_id = t.batch_id AND u.nonce <> t.nonce AND u.state = 'final') OR EXISTS (
-                    SELECT FROM batch b WHERE b.id = t.batch_id AND b.state = 'dropped')), 'infinity')
-               >= date_trunc('day', ogpu_now(), 'UTC')) x;
+                    SELECT FROM chain_tx u WHERE u.batch_id = t.batch_id AND u.nonce <> t.nonce AND u.state = 'final')
+                        OR (SELECT b.state FROM batch b WHERE b.id = t.batch_id) = 'dropped'), 'infinity')
+               >= (SELECT day FROM d)) x;

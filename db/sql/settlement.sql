@@ -6,12 +6,13 @@
 -- are enough, worth enough or old enough. All of them together stay below max_units, one unit of each entry being room for the
 -- dust that earlier batches carried over; what unconfirmed batches and those of this day (UTC) declared counts against day_units:
 -- the day of head, for the contract goes by the time of its blocks; without one the database's.
--- 'quota' when something waits for the next day only (what is larger than any day does not: payout_large). A gateway that has nothing to list for idle_s settles an empty batch all the
--- same (its only entry is padding): silence opens the forced exit. 'busy' when there is nothing to do, when a forced exit has begun,
--- and while a batch that is not ours stands on chain. The advisory lock admits one former at a time; who takes a batch back
--- (book_voided) takes it too. A payer has spent the fee as well. A counter's figure is what all standing batches carry, and what
--- is declared is what they have not declared together: a voided batch's growth is declared again. An entry that would take a counter
--- past 2^48 - 1 units, which the chain's entries cannot hold, waits (counter_full); the rest does not wait for it.
+-- 'quota' when something waits for the next day only (what is larger than any day does not: payout_large). A gateway that has nothing to
+-- list for idle_s settles an empty batch all the same (its only entry is padding): silence opens the forced exit. 'busy' when there is
+-- nothing to do, when a forced exit has begun, and while a batch that is not ours stands on chain. The advisory lock admits one former
+-- at a time; who takes a batch back (book_voided) takes it too. A payer has spent the fee as well. A counter's figure is what all
+-- standing batches carry, and what is declared is what they have not declared together: a voided batch's growth is declared again. An
+-- entry that would take a counter past 2^48 - 1 units, which the chain's entries cannot hold, waits (counter_full); the rest does not
+-- wait for it.
 -- class: slow
 -- params: id uuid, min_age_s int4, min_count int4, max_count int4, min_units int8?, max_units int8?, idle_s int4?, born time, day_units int8?, head time?
 -- returns: call int4, epoch int8, outcome text
@@ -21,8 +22,9 @@ SELECT pg_advisory_xact_lock(7301);
 WITH c AS MATERIALIZED (
     SELECT ($1::uuid[])[1] AS id, ($2::int4[])[1] AS min_age_s, ($3::int4[])[1] AS min_count, ($4::int4[])[1] AS max_count,
            ($5::int8[])[1] * 1000000000000::numeric AS min_value,
-           LEAST(($6::int8[])[1], ($9::int8[])[1] - (SELECT COALESCE(sum(increase_units), 0) FROM batch
-                 WHERE state IN ('batched', 'submitted') OR settled_at >= date_trunc('day', COALESCE(ogpu_ts(($10::int8[])[1]), ogpu_now()), 'UTC'))) * 1000000000000::numeric AS max_value,
+           LEAST(($6::int8[])[1], ($9::int8[])[1] - (SELECT COALESCE(sum(increase_units), 0) FROM batch WHERE state IN ('batched', 'submitted'))
+               - (SELECT COALESCE(sum(increase_units), 0) FROM batch
+                   WHERE settled_at BETWEEN (SELECT date_trunc('day', COALESCE(ogpu_ts(($10::int8[])[1]), ogpu_now()), 'UTC')) AND 'infinity')) * 1000000000000::numeric AS max_value,
            LEAST(($6::int8[])[1], ($9::int8[])[1]) * 1000000000000::numeric AS most_value,
            ($7::int4[])[1] AS idle_s, ogpu_ts(COALESCE(($8::int8[])[1], 0)) AS born, ogpu_now() AS at
 ), s AS MATERIALIZED (
@@ -232,7 +234,7 @@ SELECT w.amount AS unsettled, ogpu_us(w.at) AS oldest, w.n AS waiting, (SELECT c
           FROM ledger_entry WHERE to_bucket = 'payable' AND kind IN ('accept', 'withdraw') AND batch_id IS NULL) w,
        (SELECT sum(t.gas_used) AS gas, sum(t.gas_used::numeric * t.gas_price) AS cost,
                sum((SELECT count(*) FROM ledger_entry l WHERE l.batch_id = t.batch_id)) AS payouts
-          FROM chain_tx t WHERE t.sender = $1 AND t.state = 'final' AND t.updated_at >= ogpu_now() - interval '1 day') g,
+          FROM chain_tx t WHERE t.sender = $1 AND t.state = 'final' AND t.updated_at BETWEEN (SELECT ogpu_now() - interval '1 day') AND 'infinity') g,
        (SELECT count(*) AS n, COALESCE(max(epoch), 0) AS epoch FROM foreign_batch WHERE voided_at IS NULL AND accepted_at IS NULL) x;
 
 -- name: batch_preview

@@ -33,9 +33,8 @@ const settled = (ref) => eventually(async () => await state(ref) === 'confirmed'
 const said = (text) => lane.log().split(text).length - 1;
 const alarm = (name, text = '') => eventually(() => lane.log().includes(`"alarm","name":"${name}","text":"${text}`), `alarm ${name} ${text}`);
 
-/** Another day for the contract. The books' clock stays, so there what was settled before (on a day ahead, by now) becomes long ago. */
+/** Another day for the contract. */
 async function dawn() {
-    await lane.sql.query("UPDATE batch SET settled_at = settled_at - interval '30 days'");
     await lane.chain.node.increaseTime({ seconds: DAY });
     await lane.chain.node.mine({ blocks: 1 });
 }
