@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// With its only node away the relayer still says what it knows: that the node is gone, when it last came through, and that the
-// silence grows, counted from what the chain took and not from what was only formed.
+// With its only node or its database away the relayer still says what it knows: that the node is gone, when it last came through, and
+// that the silence grows, counted from what the chain took and not from what was only formed.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { FaultyNode } from '../support/faulty_node.mjs';
 import { freePort } from '../support/free_port.mjs';
+import { Sql } from '../support/sql.mjs';
 import { eventually } from '../support/stack.mjs';
 import { Lane } from './lane.mjs';
 
@@ -35,7 +36,7 @@ test('a node that is gone: its alarm, the silence\'s, and figures that are no ol
     const relayer = start();
     await shows(well, 'signs of life');
     node.misbehave(() => 'reset');
-    const gone = await shows((m) => on(m, 'nodes') && !on(m, 'silence'), 'the node\'s alarm');
+    const gone = await shows((m) => on(m, 'nodes'), 'the node\'s alarm');
     assert.equal(gone.nodes_usable, 0);
     const late = await shows((m) => on(m, 'silence'), 'the silence\'s alarm');
     assert.ok(late.last_batch_age_seconds > SILENCE * 3 / 4);
@@ -63,6 +64,27 @@ test('a batch that no block takes is no sign of life', async () => {
     const m = await shows((v) => on(v, 'silence'), 'the silence\'s alarm');
     assert.ok(!on(m, 'nodes'));
     node.misbehave(null);
+    await shows(well, 'all well');
+    await lane.end(relayer);
+});
+
+test('a database that is gone: the silence\'s alarm by what was known, and the time of the last look', async () => {
+    const relayer = start();
+    await shows(well, 'signs of life');
+    const [{ db, me }] = await lane.sql.query('SELECT current_database() AS db, pg_backend_pid() AS me');
+    const url = new URL(lane.stack.env.DATABASE_URL);
+    url.pathname = '/postgres';
+    const other = await Sql.open(url.href);
+    const admit = (yes) => other.query(`ALTER DATABASE "${db}" ALLOW_CONNECTIONS ${yes}`);
+    const cut = () => other.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2', [db, me]);
+    await admit(false);
+    await cut();
+    const gone = await shows((m) => on(m, 'silence'), 'the silence\'s alarm');
+    const later = await shows((m) => m.last_batch_age_seconds > gone.last_batch_age_seconds, 'a newer text');
+    assert.equal(later.last_look_timestamp_seconds, gone.last_look_timestamp_seconds);
+    assert.deepEqual([later.nodes_usable, later.silence_seconds], [1, SILENCE]);
+    await admit(true);
+    await other.close();
     await shows(well, 'all well');
     await lane.end(relayer);
 });
