@@ -116,7 +116,10 @@ static void acknowledged_is_present_after_kill_9(void **state)
     PGconn *pg;
 
     (void)state;
-    assert_non_null(until);
+    if (!until) {
+        fail_msg("OGPU_LOAD_UNTIL names the file that ends the load");
+        return;
+    }
     load(lanes, until, &t);
     db_lanes_close(lanes);
     pg = bystander();
