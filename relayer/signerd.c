@@ -31,7 +31,8 @@ struct options {
     int64_t rate;
 };
 
-/* Two coins: the largest batch at the relayer's own highest fee may cost 1.53. */
+/* Two coins: by the relayer's own defaults the largest batch may cost 1.53, 250,000 gas and 700 for
+ * each of two times OGPU_BATCH_MAX entries at 500 gwei. */
 #define COST_MAX "2000000000000000000"
 
 static const struct config_row rows[] = {
