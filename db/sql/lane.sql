@@ -15,17 +15,21 @@ SELECT pg_advisory_xact_lock(7303);
 WITH c AS MATERIALIZED (
     SELECT ($1::uuid[])[1] AS batch, ($2::bytea[])[1] AS sender, ($3::int8[])[1] AS mined, COALESCE(($4::int8[])[1], 0) AS final, ($5::int8[])[1] AS skip, ogpu_now() AS at
 ), k AS MATERIALIZED (
-    SELECT n.nonce, n.batch_id, n.nonce >= c.final OR EXISTS (SELECT FROM chain_tx t WHERE t.sender = n.sender AND t.nonce = n.nonce) AS good
-      FROM chain_nonce n JOIN c USING (sender) WHERE n.state = 'ours'
+    SELECT n.nonce, n.batch_id FROM chain_nonce n JOIN c USING (sender)
+     WHERE n.state = 'ours' AND (n.batch_id = ($1::uuid[])[1] OR n.batch_id IS NULL)
+       AND (n.nonce >= c.final OR EXISTS (SELECT FROM chain_tx t WHERE t.sender = n.sender AND t.nonce = n.nonce))
+), bad AS MATERIALIZED (
+    SELECT n.nonce FROM chain_nonce n WHERE n.sender = ($2::bytea[])[1] AND n.nonce < COALESCE(($4::int8[])[1], 0) AND n.state = 'ours'
+       AND NOT EXISTS (SELECT FROM chain_tx t WHERE t.sender = ($2::bytea[])[1] AND t.nonce = n.nonce)
 ), top AS MATERIALIZED (
     SELECT GREATEST((SELECT max(t.nonce) + 1 FROM chain_tx t WHERE t.sender = c.sender), (SELECT max(n.nonce) + 1 FROM chain_nonce n WHERE n.sender = c.sender)) AS next FROM c
 ), pick AS MATERIALIZED (
-    SELECT COALESCE((SELECT nonce FROM k WHERE good AND k.batch_id = c.batch), (SELECT min(nonce) FROM k WHERE good AND batch_id IS NULL),
+    SELECT COALESCE((SELECT nonce FROM k WHERE k.batch_id = c.batch), (SELECT min(nonce) FROM k WHERE batch_id IS NULL),
                     GREATEST(top.next, c.final)) AS nonce, COALESCE(top.next, 0) AS next FROM c, top
 ), p AS MATERIALIZED (
     SELECT pick.*, CASE WHEN GREATEST(c.mined, c.final) - pick.next > c.skip THEN 'range' WHEN c.mined > pick.nonce THEN 'busy' ELSE 'ok' END AS fate FROM pick, c
 ), f AS (
-    UPDATE chain_nonce n SET state = 'foreign' FROM c, k, p WHERE n.sender = c.sender AND n.nonce = k.nonce AND NOT k.good AND p.fate = 'ok' RETURNING n.nonce
+    UPDATE chain_nonce n SET state = 'foreign' FROM c, bad, p WHERE n.sender = c.sender AND n.nonce = bad.nonce AND p.fate = 'ok' RETURNING n.nonce
 ), s AS (
     INSERT INTO chain_nonce (sender, nonce, state, at)
     SELECT c.sender, g, 'foreign', c.at FROM c, top, p, generate_series(top.next, CASE WHEN p.fate = 'ok' THEN c.final ELSE 0 END - 1) g RETURNING nonce
