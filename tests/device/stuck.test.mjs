@@ -88,7 +88,7 @@ async function setAside() {
 test('a stopped supervisor: the response is sent, the card serves nobody else, the next task is done', async () => {
     const pid = await begin('nap');
     stop(pid);
-    await gateway.saw(/respond$/, 60_000 * slow);
+    await gateway.saw(/respond$/, 120_000 * slow);
     await setAside();
     assert.ok(isGone(pid), 'it could be killed');
     gateway.submit(gateway.publish(probeManifest('brief', { name: 'next', environments: ['cpu'] }), probe.archive), {});
@@ -101,7 +101,7 @@ test('one that no signal ends: the response is sent, the worker ends, and the re
     { skip: existsSync(freezer) ? false : 'cgroup v2: what is frozen can be killed' }, async () => {
         const pid = await begin('nap');
         freeze(pid);
-        await gateway.saw(/respond$/, 60_000 * slow);
+        await gateway.saw(/respond$/, 120_000 * slow);
         await setAside();
         assert.ok(!isGone(pid));
         assert.equal(crew.events('supervisor_left').length, 1);
@@ -115,7 +115,7 @@ test('a card that fails while its container hangs: the attempt is kept until tha
     const pid = await begin('nap');
     stop(pid);
     machine.save(() => { a.xid = 79; });
-    const { body } = await gateway.saw(/fail$/, 60_000 * slow);
+    const { body } = await gateway.saw(/fail$/, 120_000 * slow);
     assert.equal(body.code, 'device_fault');
     const at = (match) => gateway.log.findLastIndex((r) => match.test(r.path));
     assert.ok(gateway.log.filter((r) => /attempts\/.*heartbeat/.test(r.path)).length >= 3, 'its lease was kept');

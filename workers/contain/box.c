@@ -21,8 +21,11 @@
 #include "workers/contain/freezer.h"
 #include "workers/contain/wire.h"
 
-/* What a supervisor that was hung up on gets to delete its container. */
+/* What a supervisor that was hung up on gets to delete a container without a task. */
 #define CLOSE_MS 10000
+/* And one with a task that is done: its runtime has 30 s for that, and a driver takes some to free
+ * what a large process has pinned. */
+#define END_MS 40000
 /* What a killed supervisor gets to be gone; one that waits inside a broken driver never is. */
 #define DEATH_MS 5000
 /* Beyond the run's own time: create, start and delete have 30 s each, reading outputs the rest. */
@@ -226,13 +229,14 @@ static void put_down(const struct box *b)
 /*
  * Hang up on a supervisor that has answered, or has to end.
  *
+ * @patience_ms  what it gets for that
  * @return whether it ended by itself, and so all of its container with it; otherwise what is left
  *         of that may be beyond any signal
  */
-static bool hang_up(const struct box *b)
+static bool hang_up(const struct box *b, int patience_ms)
 {
     close(b->sock);
-    bool ended = ends_within(b->pid, CLOSE_MS);
+    bool ended = ends_within(b->pid, patience_ms);
     if (ended)
         reap(b->pid);
     else
@@ -264,7 +268,7 @@ void box_close(struct box *b)
     if (!b)
         return;
     /* It kills and deletes its container when we hang up. */
-    (void)hang_up(b);
+    (void)hang_up(b, CLOSE_MS);
     free(b);
 }
 
@@ -285,7 +289,7 @@ enum err_code box_begin(const struct box_spec *spec, struct bytes input, int sto
     /* It has answered and ends, or is broken; either way nothing of it may stay. */
     out->stuck = rc == E_TIMEOUT;
     if (rc == E_OK) {
-        out->stuck = !hang_up(b);
+        out->stuck = !hang_up(b, END_MS);
     } else {
         close(b->sock);
         put_down(b);
