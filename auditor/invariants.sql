@@ -65,7 +65,7 @@ SELECT t.id::text AS id, t.status || ': accept ' || COALESCE(a.amount::text, '-'
   LEFT JOIN ledger_entry f ON f.ref = t.id AND f.kind = 'fee'
   LEFT JOIN ledger_entry r ON r.ref = t.id AND r.kind = 'refund'
  WHERE CASE WHEN t.status = 'succeeded' THEN r.ref IS NOT NULL OR COALESCE(a.amount, 0)::numeric + COALESCE(f.amount, 0) <> t.reward
-                                          OR COALESCE(f.amount, 0) <> floor(t.reward::numeric * t.fee_bps / 10000)
+                                          OR COALESCE(f.amount, 0) <> div(t.reward::numeric * t.fee_bps, 10000)
             WHEN t.status IN ('failed', 'canceled', 'expired') THEN a.ref IS NOT NULL OR f.ref IS NOT NULL OR r.amount IS DISTINCT FROM t.reward OR r.to_account <> t.account_id
             ELSE a.ref IS NOT NULL OR f.ref IS NOT NULL OR r.ref IS NOT NULL END;
 
@@ -234,7 +234,7 @@ SELECT COALESCE(k.account_id, s.account_id)::text AS id, COALESCE(k.counter, s.c
 UNION ALL
 SELECT i.batch_id::text, i.counter || ' of account ' || i.account_id || ': total ' || i.total || ', units ' || i.units || ', gain ' || i.gain_units
   FROM batch_item i LEFT JOIN counter k ON k.account_id = i.account_id AND k.counter = i.counter
- WHERE i.units <> floor(i.total::numeric / 1000000000000) OR i.gain_units > i.units OR i.amount > i.total OR k.account_id IS NULL;
+ WHERE i.units <> div(i.total::numeric, 1000000000000) OR i.gain_units > i.units OR i.amount > i.total OR k.account_id IS NULL;
 
 -- name: gains_follow_the_counters
 -- As long as no batch of an account was voided or dropped, each item's gain is its growth over the one before.

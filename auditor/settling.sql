@@ -86,6 +86,6 @@ SELECT k.ref::text, k.kind || ' is parked until ' || k.until || ' and in a batch
 -- key is stolen, or these books are an old copy.
 SELECT v.id::text AS id, v.units || ' units for account ' || COALESCE(v.account_id::text, '-') || ' in block ' || v.block_no || ', earned ' || COALESCE(e.units, 0) AS detail
   FROM chain_event v
-  LEFT JOIN (SELECT to_account, floor(sum(amount::numeric) / 1000000000000) AS units FROM ledger_entry WHERE kind IN ('accept', 'withdraw') GROUP BY 1) e ON e.to_account = v.account_id
+  LEFT JOIN (SELECT to_account, div(sum(amount::numeric), 1000000000000) AS units FROM ledger_entry WHERE kind IN ('accept', 'withdraw') GROUP BY 1) e ON e.to_account = v.account_id
  WHERE v.kind = 'voucher_posted' AND v.units > COALESCE(e.units, 0)
    AND NOT EXISTS (SELECT FROM chain_event x WHERE x.kind = 'voucher_voided' AND x.units = v.units AND x.account_id IS NOT DISTINCT FROM v.account_id);

@@ -151,7 +151,7 @@ WITH c AS MATERIALIZED (
     SELECT 'confirm', md5(batch_id::text || '/' || account_id)::uuid, account_id, 'payable', account_id, 'claimable', amount - absorbed, ogpu_now()
       FROM g WHERE amount > absorbed
 ), a AS (
-    UPDATE batch_item SET absorbed_units = (g.absorbed / 1000000000000)::int8 FROM g
+    UPDATE batch_item SET absorbed_units = div(g.absorbed, 1000000000000)::int8 FROM g
      WHERE batch_item.batch_id = g.batch_id AND batch_item.account_id = g.account_id AND batch_item.counter = 'earned' AND g.absorbed > 0
 ), b AS (
     UPDATE balance SET payable = balance.payable - q.moved, claimable = balance.claimable + q.moved, advanced = balance.advanced - q.absorbed
@@ -171,7 +171,7 @@ SELECT call, 'ok' AS outcome FROM f ORDER BY call;
 UNION ALL
 (SELECT 'forged_voucher', COALESCE(a.chain_id, 0), v.units, v.tx_hash, count(*) OVER ()
    FROM (SELECT account_id, max(units) AS highest FROM chain_event WHERE kind = 'voucher_posted' GROUP BY account_id) p
-   CROSS JOIN LATERAL (SELECT floor(COALESCE(sum(l.amount), 0) / 1000000000000)::int8 AS units FROM ledger_entry l
+   CROSS JOIN LATERAL (SELECT div(COALESCE(sum(l.amount), 0), 1000000000000)::int8 AS units FROM ledger_entry l
                         WHERE l.to_account = p.account_id AND l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw')) earned
    JOIN chain_event v ON v.kind = 'voucher_posted' AND v.account_id IS NOT DISTINCT FROM p.account_id AND v.units > earned.units
    LEFT JOIN account a ON a.id = v.account_id

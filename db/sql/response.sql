@@ -77,7 +77,7 @@ WITH c AS MATERIALIZED (
            (SELECT ogpu_now() AS at) n
 ), g AS MATERIALIZED (
     SELECT c.*, t.id AS task, t.source_id AS source, t.account_id AS client, t.status, t.version, t.live, t.failures, t.reward, t.expires_at,
-           floor(t.reward * t.fee_bps / 10000) AS fee, r.attempt_id AS attempt, r.state AS was,
+           div(t.reward * t.fee_bps, 10000) AS fee, r.attempt_id AS attempt, r.state AS was,
            COALESCE(t.status IN ('queued', 'running', 'verifying') AND r.state IN ('checking', 'passed'), false) AS counts,
            COALESCE(r.state = 'checking' AND NOT c.passed, false) AS refused
       FROM c LEFT JOIN response r ON r.id = c.response LEFT JOIN task t ON t.id = r.task_id

@@ -56,7 +56,7 @@ WITH c AS MATERIALIZED (
 ), i AS MATERIALIZED (
     SELECT n.*, GREATEST(n.units - n.declared, 0) AS gain
       FROM (SELECT g.account, g.counter, g.amount, row_number() OVER (ORDER BY a.chain_id, g.counter) AS position, COALESCE(k.total, 0) + g.amount AS total,
-                   floor((COALESCE(k.total, 0) + g.amount) / 1000000000000)::int8 AS units, COALESCE(k.gain_units, 0) AS declared
+                   div(COALESCE(k.total, 0) + g.amount, 1000000000000)::int8 AS units, COALESCE(k.gain_units, 0) AS declared
               FROM g JOIN account a ON a.id = g.account LEFT JOIN counter k ON k.account_id = g.account AND k.counter = g.counter) n
 ), b AS (
     INSERT INTO batch (id, epoch, state, increase_units, created_at)
@@ -262,7 +262,7 @@ WITH s AS MATERIALIZED (
 )
 SELECT a.chain_id, g.counter, n.units, GREATEST(n.units - COALESCE(k.gain_units, 0), 0) AS gain, (SELECT count(*) FROM e) AS entries
   FROM g JOIN account a ON a.id = g.account LEFT JOIN counter k ON k.account_id = g.account AND k.counter = g.counter,
-       LATERAL (SELECT floor((COALESCE(k.total, 0) + g.amount) / 1000000000000)::int8 AS units) n
+       LATERAL (SELECT div(COALESCE(k.total, 0) + g.amount, 1000000000000)::int8 AS units) n
  ORDER BY a.chain_id, g.counter;
 
 -- name: counter_full
@@ -301,8 +301,8 @@ SELECT l.ref, l.kind, a.address, l.amount::text AS amount, count(*) OVER () AS e
 -- class: read
 -- params: address bytea
 -- returns: chain_id int8?, units int8
-SELECT a.chain_id, floor(COALESCE((SELECT sum(amount) FROM ledger_entry l
-        WHERE l.to_account = a.id AND l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw')), 0) / 1000000000000)::int8 AS units
+SELECT a.chain_id, div(COALESCE((SELECT sum(amount) FROM ledger_entry l
+        WHERE l.to_account = a.id AND l.to_bucket = 'payable' AND l.kind IN ('accept', 'withdraw')), 0), 1000000000000)::int8 AS units
   FROM account a WHERE a.address = $1;
 
 -- name: settlement_list

@@ -34,7 +34,7 @@ WITH RECURSIVE c AS MATERIALIZED (
                 WHEN s.id IS NULL THEN 'source_not_found'
                 WHEN s.status <> 'active' THEN 'source_retired'
                 WHEN c.reward < s.min_reward THEN 'reward_too_small'
-                WHEN c.reward - floor(c.reward * c.fee_bps / 10000) > c.most THEN 'payout_too_large'
+                WHEN c.reward - div(c.reward * c.fee_bps, 10000) > c.most THEN 'payout_too_large'
                 WHEN c.expires_in_s > s.max_expiry_s THEN 'expiry_too_long'
                 WHEN length(c.input_blobs) > 0 AND EXISTS (
                      SELECT FROM generate_series(0, length(c.input_blobs) / 32 - 1) g

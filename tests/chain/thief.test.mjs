@@ -100,7 +100,7 @@ test('what a provider claims from such a batch that nobody voided is its own: bo
 test('a voucher for what was earned is fine; one for more, or for who earned nothing, is told of until it is void', async () => {
     await l.earn(client, source, one, OGPU);
     await l.confirmed(++epoch);
-    const [{ earned }] = await l.sql.query("SELECT floor(sum(amount::numeric) / 1000000000000)::int8 AS earned FROM ledger_entry WHERE to_account = (SELECT id FROM account WHERE chain_id = $1) AND kind = 'accept'", [one.chainId]);
+    const [{ earned }] = await l.sql.query("SELECT div(sum(amount::numeric), 1000000000000)::int8 AS earned FROM ledger_entry WHERE to_account = (SELECT id FROM account WHERE chain_id = $1) AND kind = 'accept'", [one.chainId]);
     const poor = { chainId: Number((await l.account(client.address)).chain_id) };
     const tell = () => said(/"level":"error".*"forged_voucher"/).length;
     await l.postVoucher(anyone, one, earned);

@@ -51,7 +51,7 @@ test('a stranger rebuilds every proof from calldata and logs and claims for all 
     assert.equal(r.status, 0, r.stderr);
     const { batches, paid } = JSON.parse(r.stdout);
     assert.equal(batches, await count('batch'));
-    const earned = await l.sql.query(`SELECT a.chain_id, a.address, floor(sum(l.amount) / 1000000000000) AS units FROM ledger_entry l JOIN account a ON a.id = l.to_account
+    const earned = await l.sql.query(`SELECT a.chain_id, a.address, div(sum(l.amount), 1000000000000) AS units FROM ledger_entry l JOIN account a ON a.id = l.to_account
         WHERE l.kind = 'accept' GROUP BY 1, 2 ORDER BY 1`);
     assert.equal(earned.length, PAYEES, 'everybody had work');
     assert.deepEqual(paid, Object.fromEntries(earned.map((e) => [e.chain_id, e.units])), 'what the chain proves is what the ledger owes');

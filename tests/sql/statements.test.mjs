@@ -171,6 +171,19 @@ test('first valid wins: reward to the operator, fee apart, others beaten, once',
     assert.deepEqual(kinds.map((r) => r.kind), ['accept', 'fee', 'freeze']);
 });
 
+test('a fee is rounded down, whatever the amount: to the wei what the API shows', async () => {
+    const client = await m.client();
+    const source = await m.source(client);
+    for (const [reward, fee_bps] of [[10n ** 18n + 1n, 5000], [3n * 10n ** 18n + 39n, 250], [7n * 10n ** 17n + 9999n, 1]]) {
+        const p = await m.provider(source);
+        const task = await m.submit(client, source, { racers: 1, reward: String(reward), fee_bps });
+        const attempt = await m.open(task, p);
+        await m.verdict(await m.respond(attempt, 1), true);
+        const [{ amount }] = await sql.query("SELECT amount FROM ledger_entry WHERE kind = 'fee' AND ref = $1", [task.id]);
+        assert.equal(BigInt(amount), reward * BigInt(fee_bps) / 10000n);
+    }
+});
+
 test('an earlier rejection lets the waiting pass win; a bounded wait lets it win without', async () => {
     const client = await m.client();
     const source = await m.source(client);
