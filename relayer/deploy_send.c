@@ -13,6 +13,8 @@
 #include "relayer/deploy.h"
 
 #define SECOND 1000000
+/* A node may count a block's transactions some time before it has their receipts. */
+#define LOST_US (5 * SECOND)
 
 /* A contract's own first creations have the nonces 1 and 2: Roles makes the lock, Books the vault.
  */
@@ -194,6 +196,7 @@ enum err_code deploy_wait(struct deploy *d, struct err *err)
     int64_t began = clock_mono_us();
     int64_t raised = began;
     int64_t said = 0;
+    int64_t lost = 0;
 
     while (!command_stopping() && clock_mono_us() - began < d->wait_s * SECOND) {
         struct err why = {0};
@@ -205,7 +208,12 @@ enum err_code deploy_wait(struct deploy *d, struct err *err)
             return E_OK;
         if (rc == E_OK && !mined)
             rc = push(d, &said, &raised, &why);
-        if (rc != E_OK && err_info(rc)->blame != BLAME_PEER)
+        if (rc != E_NONCE_USED)
+            lost = 0;
+        else if (lost == 0)
+            lost = clock_mono_us();
+        if (rc != E_OK && err_info(rc)->blame != BLAME_PEER &&
+            (lost == 0 || clock_mono_us() - lost >= LOST_US))
             return err_set(err, rc, "%s", why.text);
         if (rc != E_OK)
             log_warn("retry", "code=%s text=%s", err_info(rc)->word, why.text);
