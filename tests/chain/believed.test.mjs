@@ -65,15 +65,20 @@ const silent = ({ method }) => (method === 'eth_getLogs' ? { result: [] } : null
 /** The same of a node that says it knows a block more than the others: it is asked first. */
 const first = (rule) => async (call) => (call.method === 'eth_blockNumber' ? { result: toHex(BigInt((await call.call()).result) + 1n) } : rule(call));
 
-test('one of three invents a deposit: it is outvoted', async () => {
-    nodes[1].misbehave(first(inventing(nodes[1])));
-    const had = await available();
-    const before = said(/"outvoted"/g);
+/** Three nodes, and a deposit on top of what the client had: booked, and the blocks behind it. */
+async function goOn(had) {
     await start(nodes);
     await l.chain.deposit(client.wallet, client.address, OGPU);
     await l.holds(client.address, 'available', had + OGPU);
     await l.chain.node.mine({ blocks: 3 });
     await l.caughtUp();
+}
+
+test('one of three invents a deposit: it is outvoted', async () => {
+    nodes[1].misbehave(first(inventing(nodes[1])));
+    const had = await available();
+    const before = said(/"outvoted"/g);
+    await goOn(had);
     assert.equal(await available(), had + OGPU);
     assert.ok(said(/"outvoted"/g) > before, 'and it is told');
     const booked = Number(await cursor());
@@ -121,11 +126,7 @@ for (const [what, rule] of [['names other blocks as final', () => dissenting('e'
         nodes[1].misbehave(first(rule(nodes[1])));
         const had = await available();
         const before = said(/"outvoted"/g);
-        await start(nodes);
-        await l.chain.deposit(client.wallet, client.address, OGPU);
-        await l.holds(client.address, 'available', had + OGPU);
-        await l.chain.node.mine({ blocks: 3 });
-        await l.caughtUp();
+        await goOn(had);
         assert.equal(said(/"outvoted"/g) > before, rule !== fresh, 'who contradicts is told of');
     });
 }
