@@ -7,8 +7,6 @@
  * so that a signer's policy admits it. If the nonce was used after all, it is refused and costs
  * nothing.
  */
-#include <string.h>
-
 #include "lib/clock.h"
 #include "lib/killpoint.h"
 #include "lib/log.h"
@@ -119,7 +117,7 @@ enum err_code relayer_mend(struct relayer *r, const struct sql_chain_tx_list_row
         return E_OK;
     alarm_raise(&r->alarms, ALARM_GAP, "the chain counts %lld transactions, ours is nonce %lld%s",
                 (long long)low, (long long)ours->nonce, far ? ": too far to be bridged" : "");
-    if (far || memcmp(ours->sender.p, r->sender.b, sizeof(r->sender.b)) != 0)
+    if (far)
         return E_OK;
     rc = relayer_fees_now(r, &fresh, err);
     if (rc == E_OK)

@@ -176,7 +176,7 @@ MUST_CHECK enum err_code relayer_put(struct relayer *r, const struct batch *batc
  * Use up nonces that nothing will use and that hold up one of ours (relayer/fill.c). Only once the
  * chain's count has stayed below ours for resend_s.
  *
- * @ours   the newest transaction of a batch that is not mined
+ * @ours   the newest of our own transactions of a batch that is not mined
  * @count  how many the newest block counts for its sender
  */
 MUST_CHECK enum err_code relayer_mend(struct relayer *r, const struct sql_chain_tx_list_row *ours,
